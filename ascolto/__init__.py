@@ -1,0 +1,1 @@
+"""The shell: web, API, command line, jobs and schedule, wired together."""

@@ -1,0 +1,77 @@
+"""Builds the house: the one place where settings, store, networks, tagger and live events meet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from ascolto.web.bus import Bus, open_bus
+from config.settings import Settings, load_settings
+from connectors.base import Clock, Connector, Limits, utc_now
+from connectors.registry import Registry, load_registry
+from connectors.transport import Transport
+from inbox.listening.sources import connector_of
+from inbox.store.engine import Store
+from inbox.store.secrets import Vault, load_vault
+from inbox.store.tables import Source
+from nlp.base import Tagger
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything a handler or a screen needs. Built once per process; `tagger` is loaded on first use."""
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    registry: Registry
+    transport: Transport
+    clock: Clock
+    bus: Bus
+    limits: Limits
+    load_tagger: Callable[[Store], Tagger]
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """The tagger, with the brands' terms as they stood when it was first used."""
+        return self.load_tagger(self.store)
+
+    def connector_of(self, source: Source) -> Connector:
+        """Give the connector of a source, ready to call. Raises what its configuration lacks."""
+        return connector_of(
+            source, registry=self.registry, vault=self.vault, transport=self.transport, clock=self.clock
+        )
+
+    def close(self) -> None:
+        """Let go of connections and live listeners."""
+        self.bus.close()
+        self.store.dispose()
+
+
+def build_house(settings: Settings | None = None, *, clock: Clock = utc_now) -> House:
+    """Wire everything from the settings. Opens no network connection; the database is opened on first use."""
+    chosen = settings or load_settings()
+    store = Store(chosen.resolved_database_url)
+    return House(
+        settings=chosen,
+        store=store,
+        vault=load_vault(chosen),
+        registry=load_registry(),
+        transport=Transport(timeout_seconds=chosen.network_timeout_seconds),
+        clock=clock,
+        bus=open_bus(store),
+        limits=Limits(
+            first_posts=chosen.first_sync_posts,
+            first_days=chosen.first_sync_days,
+            pages=chosen.poll_pages,
+        ),
+        load_tagger=_load_tagger,
+    )
+
+
+def _load_tagger(store: Store) -> Tagger:
+    # Language libraries are heavy: a process that only serves pages never loads them.
+    from inbox.store.queries.brands import read_brand_terms
+    from nlp.pipeline import load_tagger
+
+    with store.read() as session:
+        return load_tagger(terms=read_brand_terms(session))

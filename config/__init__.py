@@ -1,0 +1,1 @@
+"""Settings, the brand file and logs. Imports no room."""

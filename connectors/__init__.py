@@ -1,0 +1,1 @@
+"""Networks: fetch what is said in public and reply to it. Knows no store, web or schedule."""

@@ -1,0 +1,1 @@
+"""All that is stored and decided: listening, triage, replies, people, reputation."""

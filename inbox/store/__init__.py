@@ -1,0 +1,1 @@
+"""Engine, tables, queries and migrations: the only place that speaks SQL."""

@@ -1,0 +1,252 @@
+"""The first schema: work."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from inbox.store.types import UtcDateTime
+
+revision = "0003_work"
+down_revision = "0002_posts"
+
+
+def upgrade() -> None:
+    """Create."""
+    op.create_table(
+        "label",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hue", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brand.id"], name=op.f("fk_label_brand_id_brand")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_label")),
+        sa.UniqueConstraint("brand_id", "name", name=op.f("uq_label_brand_id_name")),
+    )
+    op.create_table(
+        "assignment",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("team_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("by_user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["by_user_id"], ["user.id"], name=op.f("fk_assignment_by_user_id_user"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_assignment_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["team_id"], ["team.id"], name=op.f("fk_assignment_team_id_team"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_assignment_user_id_user"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_assignment")),
+    )
+    op.create_index("ix_assignment_conversation", "assignment", ["conversation_id", "at"], unique=False)
+    op.create_table(
+        "conversation_label",
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("label_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_conversation_label_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["label_id"], ["label.id"], name=op.f("fk_conversation_label_label_id_label"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "label_id", name=op.f("pk_conversation_label")),
+    )
+    op.create_index(
+        "ix_conversation_label_label", "conversation_label", ["label_id", "conversation_id"], unique=False
+    )
+    op.create_table(
+        "note",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_note_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_note_user_id_user"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
+    )
+    op.create_index("ix_note_conversation", "note", ["conversation_id", "created_at"], unique=False)
+    op.create_table(
+        "reply_lease",
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_reply_lease_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_reply_lease_user_id_user"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_reply_lease")),
+    )
+    op.create_table(
+        "sla_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_sla_event_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_event")),
+        sa.UniqueConstraint(
+            "conversation_id", "kind", "due_at", name=op.f("uq_sla_event_conversation_id_kind_due_at")
+        ),
+    )
+    op.create_table(
+        "reply",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("post_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "draft",
+                "submitted",
+                "approved",
+                "rejected",
+                "superseded",
+                "expired",
+                "queued",
+                "sending",
+                "sent",
+                "failed",
+                "unknown",
+                name="replystate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("is_retryable", sa.Boolean(), nullable=False),
+        sa.Column("resolves", sa.Boolean(), nullable=False),
+        sa.Column("was_by_hand", sa.Boolean(), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("approver_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("idempotency_key", sa.Text(), nullable=True),
+        sa.Column("expected_version", sa.Integer(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("queued_at", UtcDateTime(), nullable=True),
+        sa.Column("sent_at", UtcDateTime(), nullable=True),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["approver_id"], ["user.id"], name=op.f("fk_reply_approver_id_user"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(["brand_id"], ["brand.id"], name=op.f("fk_reply_brand_id_brand")),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_reply_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["post_id"], ["post.id"], name=op.f("fk_reply_post_id_post"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["source_id"], ["source.id"], name=op.f("fk_reply_source_id_source"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_reply_user_id_user"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
+        sa.UniqueConstraint("brand_id", "idempotency_key", name=op.f("uq_reply_brand_id_idempotency_key")),
+    )
+    op.create_index("ix_reply_conversation", "reply", ["conversation_id", "created_at"], unique=False)
+    op.create_index("ix_reply_due", "reply", ["state", "not_before"], unique=False)
+    op.create_index(
+        "uq_reply_outgoing",
+        "reply",
+        ["brand_id", "post_id"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+        postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+    )
+    op.create_table(
+        "attempt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reply_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column(
+            "outcome",
+            sa.Enum(
+                "started",
+                "sent",
+                "failed",
+                "ambiguous",
+                "found",
+                "absent",
+                "dry_run",
+                name="attemptoutcome",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("error_kind", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["reply_id"], ["reply.id"], name=op.f("fk_attempt_reply_id_reply"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
+        sa.UniqueConstraint("reply_id", "number", name=op.f("uq_attempt_reply_id_number")),
+    )
+
+
+def downgrade() -> None:
+    """Drop."""
+    op.drop_table("attempt")
+    op.drop_index(
+        "uq_reply_outgoing",
+        table_name="reply",
+        sqlite_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+        postgresql_where=sa.text("state IN ('queued', 'sending', 'unknown')"),
+    )
+    op.drop_index("ix_reply_due", table_name="reply")
+    op.drop_index("ix_reply_conversation", table_name="reply")
+    op.drop_table("reply")
+    op.drop_table("sla_event")
+    op.drop_table("reply_lease")
+    op.drop_index("ix_note_conversation", table_name="note")
+    op.drop_table("note")
+    op.drop_index("ix_conversation_label_label", table_name="conversation_label")
+    op.drop_table("conversation_label")
+    op.drop_index("ix_assignment_conversation", table_name="assignment")
+    op.drop_table("assignment")
+    op.drop_table("label")

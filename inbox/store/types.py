@@ -1,0 +1,127 @@
+"""Column types and states shared by the tables."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# SQLite gives ROWID ids only to INTEGER PRIMARY KEY; PostgreSQL wants BIGINT.
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes in and out; SQLite keeps them as naive UTC text. Naive values are refused."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; hand the database UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime reached the store; times must be aware")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def text_enum(states: type[StrEnum]) -> sa.Enum:
+    """Give a StrEnum stored by value as text (no database enum, so that states can grow)."""
+    return sa.Enum(
+        states,
+        native_enum=False,
+        create_constraint=False,
+        length=24,
+        values_callable=lambda members: [str(member.value) for member in members],
+    )
+
+
+JsonDict = dict[str, Any]
+JsonList = list[Any]
+
+
+class PostState(StrEnum):
+    """A post's way (architecture.md, 2)."""
+
+    NEW = "new"
+    TAGGED = "tagged"
+    ROUTED = "routed"
+    IGNORED = "ignored"
+
+
+class ConversationState(StrEnum):
+    """Where a conversation stands."""
+
+    OPEN = "open"
+    PENDING = "pending"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+class ReplyState(StrEnum):
+    """Where one of our replies stands."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class AttemptOutcome(StrEnum):
+    """What is known of one call to a network. `started` with no process behind it means a crash."""
+
+    STARTED = "started"
+    SENT = "sent"
+    FAILED = "failed"
+    AMBIGUOUS = "ambiguous"
+    FOUND = "found"  # read back: it had been sent
+    ABSENT = "absent"  # read back: it had not
+    DRY_RUN = "dry_run"
+
+
+class SourceState(StrEnum):
+    """A source's health."""
+
+    OK = "ok"
+    LAGGING = "lagging"
+    RATE_LIMITED = "rate_limited"
+    AUTH_NEEDED = "auth_needed"
+    GONE = "gone"
+    PAUSED = "paused"
+    OVER_BUDGET = "over_budget"
+
+
+class SlaState(StrEnum):
+    """Where a conversation's first-response clock stands."""
+
+    NONE = "none"
+    ACTIVE = "active"
+    HIT = "hit"
+    MISSED = "missed"
+    PAUSED = "paused"
+
+
+class Role(StrEnum):
+    """What a user may do."""
+
+    AGENT = "agent"
+    APPROVER = "approver"
+    MANAGER = "manager"
+    ADMIN = "admin"
+    READ_ONLY = "read_only"

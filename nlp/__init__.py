@@ -1,0 +1,1 @@
+"""Text to labels with honest probabilities. Knows no store, web or network."""

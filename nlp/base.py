@@ -1,0 +1,70 @@
+"""What a tagger gives: labels with calibrated probabilities, and where it is unsure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+SENTIMENTS = ("negative", "neutral", "positive")
+INTENTS = (
+    "complaint",
+    "question",
+    "praise",
+    "suggestion",
+    "purchase_interest",
+    "churn_threat",
+    "advocacy",
+    "crisis_signal",
+    "spam",
+    "other",
+)
+UNDETERMINED = "und"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A brand, product, competitor, place or person named in a text; offsets in characters."""
+
+    kind: str
+    name: str  # canonical name
+    text: str  # as written
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Tags of a batch of n texts, row i for text i.
+
+    languages: n codes ("it", "en", "und" …); language_confidence: (n,) float32 in [0, 1].
+    sentiment: (n, 3) float32, rows sum to 1, columns SENTIMENTS. intents: (n, 10) float32, independent values
+    in [0, 1], columns INTENTS. The unsure arrays are (n,) bool. errors: index → why a text has no tags (its
+    rows are then the prior and unsure). tagger: "name.version".
+    """
+
+    languages: tuple[str, ...]
+    language_confidence: NDArray[np.float32]
+    sentiment: NDArray[np.float32]
+    sentiment_unsure: NDArray[np.bool_]
+    intents: NDArray[np.float32]
+    intents_unsure: NDArray[np.bool_]
+    intent_labels: tuple[tuple[str, ...], ...]
+    entities: tuple[tuple[Entity, ...], ...]
+    tagger: str
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.languages)
+
+
+class Tagger(Protocol):
+    """Anything that turns texts into Tags; a text that fails is noted in `errors`, the rest go on."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, as stored with every tag ("embedded.v1")."""
+
+    def tag(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> Tags:
+        """Tag a batch; `languages` are hints by text, None where unknown."""

@@ -1,0 +1,1 @@
+"""What we may say in public, and when. Knows no store, web or network."""
