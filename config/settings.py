@@ -31,14 +31,10 @@ class LogFormat(StrEnum):
 class Settings(BaseSettings):
     """One installation's settings. Frozen; unknown names are refused."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ASCOLTO_", extra="forbid", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_prefix="ASCOLTO_", extra="forbid", frozen=True, env_ignore_empty=True)
 
     data_dir: Path = Field(default=Path("data"), description="Folder for the database file, keys and backups")
-    database_url: str = Field(
-        default="", description="SQLAlchemy URL; empty means a SQLite file in data_dir"
-    )
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty means a SQLite file in data_dir")
     secret_keys: SecretStr = Field(
         default=SecretStr(""),
         description="Fernet keys, newest first, separated by commas; empty means the file secret.key in data_dir",

@@ -257,9 +257,7 @@ class Connector(ABC):
         """Whether an answer to this post would be accepted; no network."""
         if self.capabilities.can_reply:
             return ReplyPermission(allowed=True)
-        return ReplyPermission(
-            allowed=False, reason=f"{self.title} takes no replies here", permalink=post.url
-        )
+        return ReplyPermission(allowed=False, reason=f"{self.title} takes no replies here", permalink=post.url)
 
     def reply(self, post: PostRef, text: str) -> Receipt:
         """Answer in public. AmbiguousError means it may stand: read back before anything else."""

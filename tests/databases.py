@@ -1,4 +1,4 @@
-"""Finds or starts the databases the tests run on. PostgreSQL is required: absent means failed, never skipped."""
+"""Finds or starts the databases the tests run on. PostgreSQL is required: absent means failed."""
 
 import os
 import pwd
@@ -26,7 +26,7 @@ class PostgresMissingError(RuntimeError):
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Give the URL of a server's maintenance database: the one named by the environment, a local one, or pip's."""
+    """Give the URL of a server: the one named by the environment, a local one, or the one pip brings."""
     given = os.environ.get("ASCOLTO_TEST_DATABASE_URL")
     if given:
         yield given
@@ -43,7 +43,7 @@ def postgres_server() -> Iterator[str]:
 
 
 def find_binaries() -> Path | None:
-    """Find the folder with initdb and postgres: PATH, Debian's and Homebrew's places, then the pip package's."""
+    """Find initdb and postgres: on PATH, in Debian's and Homebrew's places, in the pip package."""
     places = [Path(found).resolve().parent for found in (shutil.which("initdb"),) if found]
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     places += sorted(Path("/opt/homebrew/opt").glob("postgresql*/bin"), reverse=True)

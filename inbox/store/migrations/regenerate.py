@@ -19,7 +19,25 @@ from inbox.store.migrate import MIGRATIONS
 from inbox.store.tables import Base
 
 GROUPS = {
-    "0001_people_and_sources": ["brand", "user", "team", "team_member", "sign_in", "sign_in_failure", "system_value", "audit_event", "rate_bucket", "tombstone", "cell", "dirty_bucket", "contact", "identity", "source", "poll_run", "quarantine"],
+    "0001_people_and_sources": [
+        "brand",
+        "user",
+        "team",
+        "team_member",
+        "sign_in",
+        "sign_in_failure",
+        "system_value",
+        "audit_event",
+        "rate_bucket",
+        "tombstone",
+        "cell",
+        "dirty_bucket",
+        "contact",
+        "identity",
+        "source",
+        "poll_run",
+        "quarantine",
+    ],
     "0002_posts": ["conversation", "post", "post_source", "post_tags", "correction"],
     "0003_work": [],  # all the rest
 }

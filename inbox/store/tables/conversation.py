@@ -34,9 +34,7 @@ class Conversation(Base):
     network: Mapped[str]
     instance: Mapped[str] = mapped_column(default="")
     thread_key: Mapped[str]
-    state: Mapped[ConversationState] = mapped_column(
-        text_enum(ConversationState), default=ConversationState.OPEN
-    )
+    state: Mapped[ConversationState] = mapped_column(text_enum(ConversationState), default=ConversationState.OPEN)
     snoozed_until: Mapped[datetime | None]
     is_spam: Mapped[bool] = mapped_column(default=False)
     is_muted: Mapped[bool] = mapped_column(default=False)
@@ -104,9 +102,7 @@ class ConversationLabel(Base):
     conversation_id: Mapped[int] = mapped_column(
         BigId, sa.ForeignKey("conversation.id", ondelete="CASCADE"), primary_key=True
     )
-    label_id: Mapped[int] = mapped_column(
-        BigId, sa.ForeignKey("label.id", ondelete="CASCADE"), primary_key=True
-    )
+    label_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("label.id", ondelete="CASCADE"), primary_key=True)
 
 
 class Note(Base):

@@ -36,9 +36,7 @@ class Post(Base):
     kind: Mapped[str]  # connectors.base.PostKind
     state: Mapped[PostState] = mapped_column(text_enum(PostState), default=PostState.NEW)
     author_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("identity.id"))
-    conversation_id: Mapped[int | None] = mapped_column(
-        BigId, sa.ForeignKey("conversation.id", ondelete="SET NULL")
-    )
+    conversation_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("conversation.id", ondelete="SET NULL"))
     source_id: Mapped[int | None] = mapped_column(BigId, sa.ForeignKey("source.id", ondelete="SET NULL"))
     text: Mapped[str]
     title: Mapped[str] = mapped_column(default="")
@@ -73,9 +71,7 @@ class PostSource(Base):
 
     brand_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     post_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("post.id", ondelete="CASCADE"), primary_key=True)
-    source_id: Mapped[int] = mapped_column(
-        BigId, sa.ForeignKey("source.id", ondelete="CASCADE"), primary_key=True
-    )
+    source_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("source.id", ondelete="CASCADE"), primary_key=True)
     first_seen_at: Mapped[datetime]
 
 

@@ -69,9 +69,7 @@ class Attempt(Base):
     number: Mapped[int]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    outcome: Mapped[AttemptOutcome] = mapped_column(
-        text_enum(AttemptOutcome), default=AttemptOutcome.STARTED
-    )
+    outcome: Mapped[AttemptOutcome] = mapped_column(text_enum(AttemptOutcome), default=AttemptOutcome.STARTED)
     error_kind: Mapped[str | None]
     error: Mapped[str | None]
     external_id: Mapped[str | None]

@@ -60,9 +60,7 @@ def upgrade() -> None:
         sa.Column("last_activity_at", UtcDateTime(), nullable=False),
         sa.Column(
             "sla_state",
-            sa.Enum(
-                "none", "active", "hit", "missed", "paused", name="slastate", native_enum=False, length=24
-            ),
+            sa.Enum("none", "active", "hit", "missed", "paused", name="slastate", native_enum=False, length=24),
             nullable=False,
         ),
         sa.Column("sla_started_at", UtcDateTime(), nullable=True),
@@ -72,9 +70,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["assignee_id"], ["user.id"], name=op.f("fk_conversation_assignee_id_user"), ondelete="SET NULL"
         ),
-        sa.ForeignKeyConstraint(
-            ["author_id"], ["identity.id"], name=op.f("fk_conversation_author_id_identity")
-        ),
+        sa.ForeignKeyConstraint(["author_id"], ["identity.id"], name=op.f("fk_conversation_author_id_identity")),
         sa.ForeignKeyConstraint(["brand_id"], ["brand.id"], name=op.f("fk_conversation_brand_id_brand")),
         sa.ForeignKeyConstraint(
             ["team_id"], ["team.id"], name=op.f("fk_conversation_team_id_team"), ondelete="SET NULL"
@@ -88,14 +84,10 @@ def upgrade() -> None:
         ["brand_id", "state", "last_activity_at", "id"],
         unique=False,
     )
-    op.create_index(
-        "ix_conversation_by_activity", "conversation", ["state", "last_activity_at", "id"], unique=False
-    )
+    op.create_index("ix_conversation_by_activity", "conversation", ["state", "last_activity_at", "id"], unique=False)
     op.create_index("ix_conversation_by_priority", "conversation", ["state", "priority", "id"], unique=False)
     op.create_index("ix_conversation_by_sla", "conversation", ["state", "sla_due_at", "id"], unique=False)
-    op.create_index(
-        "ix_conversation_mine", "conversation", ["assignee_id", "state", "sla_due_at", "id"], unique=False
-    )
+    op.create_index("ix_conversation_mine", "conversation", ["assignee_id", "state", "sla_due_at", "id"], unique=False)
     op.create_index("ix_conversation_snooze", "conversation", ["state", "snoozed_until"], unique=False)
     op.create_table(
         "post",
@@ -153,9 +145,7 @@ def upgrade() -> None:
     op.create_index("ix_post_author", "post", ["author_id", "created_at"], unique=False)
     op.create_index("ix_post_brand_created", "post", ["brand_id", "created_at", "id"], unique=False)
     op.create_index("ix_post_conversation", "post", ["conversation_id", "created_at", "id"], unique=False)
-    op.create_index(
-        "ix_post_parent", "post", ["brand_id", "network", "instance", "parent_external_id"], unique=False
-    )
+    op.create_index("ix_post_parent", "post", ["brand_id", "network", "instance", "parent_external_id"], unique=False)
     op.create_index("ix_post_state", "post", ["state", "id"], unique=False)
     op.create_index("ix_post_thread", "post", ["brand_id", "network", "instance", "thread_key"], unique=False)
     op.create_table(
@@ -169,12 +159,8 @@ def upgrade() -> None:
         sa.Column("tagger", sa.Text(), nullable=False),
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["post_id"], ["post.id"], name=op.f("fk_correction_post_id_post"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_correction_user_id_user"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_correction_post_id_post"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_correction_user_id_user"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_correction")),
         sa.UniqueConstraint("brand_id", "post_id", "task", name=op.f("uq_correction_brand_id_post_id_task")),
     )
@@ -184,9 +170,7 @@ def upgrade() -> None:
         sa.Column("post_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("first_seen_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["post_id"], ["post.id"], name=op.f("fk_post_source_post_id_post"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_post_source_post_id_post"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["source_id"], ["source.id"], name=op.f("fk_post_source_source_id_source"), ondelete="CASCADE"
         ),
@@ -210,9 +194,7 @@ def upgrade() -> None:
         sa.Column("entities", sa.JSON(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("tagged_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["post_id"], ["post.id"], name=op.f("fk_post_tags_post_id_post"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_post_tags_post_id_post"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("brand_id", "post_id", name=op.f("pk_post_tags")),
     )
     create_search_index(op.get_bind())

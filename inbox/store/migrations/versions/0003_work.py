@@ -39,12 +39,8 @@ def upgrade() -> None:
             name=op.f("fk_assignment_conversation_id_conversation"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["team_id"], ["team.id"], name=op.f("fk_assignment_team_id_team"), ondelete="SET NULL"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_assignment_user_id_user"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["team_id"], ["team.id"], name=op.f("fk_assignment_team_id_team"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_assignment_user_id_user"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assignment")),
     )
     op.create_index("ix_assignment_conversation", "assignment", ["conversation_id", "at"], unique=False)
@@ -63,9 +59,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("conversation_id", "label_id", name=op.f("pk_conversation_label")),
     )
-    op.create_index(
-        "ix_conversation_label_label", "conversation_label", ["label_id", "conversation_id"], unique=False
-    )
+    op.create_index("ix_conversation_label_label", "conversation_label", ["label_id", "conversation_id"], unique=False)
     op.create_table(
         "note",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -79,9 +73,7 @@ def upgrade() -> None:
             name=op.f("fk_note_conversation_id_conversation"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_note_user_id_user"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_note_user_id_user"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
     )
     op.create_index("ix_note_conversation", "note", ["conversation_id", "created_at"], unique=False)
@@ -97,9 +89,7 @@ def upgrade() -> None:
             name=op.f("fk_reply_lease_conversation_id_conversation"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_reply_lease_user_id_user"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_reply_lease_user_id_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_reply_lease")),
     )
     op.create_table(
@@ -116,9 +106,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_event")),
-        sa.UniqueConstraint(
-            "conversation_id", "kind", "due_at", name=op.f("uq_sla_event_conversation_id_kind_due_at")
-        ),
+        sa.UniqueConstraint("conversation_id", "kind", "due_at", name=op.f("uq_sla_event_conversation_id_kind_due_at")),
     )
     op.create_table(
         "reply",
@@ -173,15 +161,11 @@ def upgrade() -> None:
             name=op.f("fk_reply_conversation_id_conversation"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["post_id"], ["post.id"], name=op.f("fk_reply_post_id_post"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_reply_post_id_post"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["source_id"], ["source.id"], name=op.f("fk_reply_source_id_source"), ondelete="SET NULL"
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_reply_user_id_user"), ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_reply_user_id_user"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
         sa.UniqueConstraint("brand_id", "idempotency_key", name=op.f("uq_reply_brand_id_idempotency_key")),
     )
@@ -221,9 +205,7 @@ def upgrade() -> None:
         sa.Column("error_kind", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("external_id", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["reply_id"], ["reply.id"], name=op.f("fk_attempt_reply_id_reply"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["reply_id"], ["reply.id"], name=op.f("fk_attempt_reply_id_reply"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
         sa.UniqueConstraint("reply_id", "number", name=op.f("uq_attempt_reply_id_number")),
     )
