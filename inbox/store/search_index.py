@@ -1,8 +1,8 @@
 """The full-text index of posts: what it is on each database, and how rows get into it and out again.
 
-SQLite keeps an FTS5 table, PostgreSQL a table of tsvectors with a GIN index. Both are fed the same words, folded
-here in Python (case, accents, compatibility forms), so that neither needs an extension and both find alike.
-PostgreSQL also holds the Italian or English stems where the post's language is known. Searching is in
+SQLite keeps an FTS5 table, PostgreSQL a table of tsvectors with a GIN index. Both are fed the same words,
+folded here in Python (case, accents, compatibility forms), so that neither needs an extension and both find
+alike. PostgreSQL also holds the Italian or English stems where the post's language is known. Searching is in
 inbox/store/queries/search.py.
 """
 
@@ -102,7 +102,7 @@ def drop_search_index(connection: sa.Connection) -> None:
 
 
 def index_posts(session: Session, post_ids: Iterable[int]) -> int:
-    """Bring the index up to date for these posts, new or changed; deleted texts leave it. Gives how many stand."""
+    """Bring the index up to date for these posts, new or changed; gives how many stand in it."""
     statement = sa.text(_DOCUMENTS).bindparams(sa.bindparam("ids", expanding=True))
     indexed = 0
     for ids in _chunks(list(post_ids)):
