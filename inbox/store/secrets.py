@@ -1,7 +1,7 @@
 """Secrets at rest: sources' credentials, encrypted with keys that live outside the database.
 
-The keys are Fernet keys, newest first: the first encrypts, all decrypt, so that a key can be changed without a
-moment in which something cannot be read (`ascolto secrets rotate`).
+The keys are Fernet keys, newest first: the first encrypts, all decrypt, so that a key can be changed without
+a moment in which something cannot be read (`ascolto secrets rotate`).
 """
 
 import contextlib
