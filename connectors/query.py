@@ -35,13 +35,13 @@ class ListeningQuery(BaseModel):
 
     @model_validator(mode="after")
     def needs_a_term(self) -> "ListeningQuery":
-        """A query of exclusions only would mean the whole network."""
+        """Refuse a query of exclusions only: it would mean the whole network."""
         if not (self.required or self.any_of or self.phrases):
             raise ValueError("a query needs at least one required word, any-of word or phrase")
         return self
 
     def matches(self, text: str, author_handle: str = "") -> bool:
-        """Whether a text fits, by whole words, case and accents aside; for previews and networks without search."""
+        """Whether a text fits, by whole words, case and accents aside: for networks without search."""
         if fold(author_handle).lstrip("@") in {fold(handle).lstrip("@") for handle in self.own_handles}:
             return False
         folded = fold(text)
