@@ -29,6 +29,7 @@ class Brand(Base):
     products: Mapped[list[Any]] = mapped_column(default=list)
     business_hours: Mapped[dict[str, Any]] = mapped_column(default=dict)
     holidays: Mapped[list[Any]] = mapped_column(default=list)
+    own_handles: Mapped[dict[str, Any]] = mapped_column(default=dict)  # network → our handles, without @
     first_response_minutes: Mapped[int] = mapped_column(default=60)
     is_demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]

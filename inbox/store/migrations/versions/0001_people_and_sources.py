@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("products", sa.JSON(), nullable=False),
         sa.Column("business_hours", sa.JSON(), nullable=False),
         sa.Column("holidays", sa.JSON(), nullable=False),
+        sa.Column("own_handles", sa.JSON(), nullable=False),
         sa.Column("first_response_minutes", sa.Integer(), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -60,14 +61,7 @@ def upgrade() -> None:
         sa.Column("authors", sa.Integer(), nullable=False),
         sa.Column("audience", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "brand_id",
-            "day",
-            "network",
-            "language",
-            "source_kind",
-            "sentiment",
-            "intent",
-            name=op.f("pk_cell"),
+            "brand_id", "day", "network", "language", "source_kind", "sentiment", "intent", name=op.f("pk_cell")
         ),
     )
     op.create_table(
@@ -115,16 +109,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column(
             "role",
-            sa.Enum(
-                "agent",
-                "approver",
-                "manager",
-                "admin",
-                "read_only",
-                name="role",
-                native_enum=False,
-                length=24,
-            ),
+            sa.Enum("agent", "approver", "manager", "admin", "read_only", name="role", native_enum=False, length=24),
             nullable=False,
         ),
         sa.Column("password_hash", sa.Text(), nullable=False),

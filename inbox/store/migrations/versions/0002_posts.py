@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 from alembic import op
-from inbox.store.search_index import create_search_index, drop_search_index
 
+from inbox.store.search_index import create_search_index, drop_search_index
 from inbox.store.types import UtcDateTime
 
 revision = "0002_posts"
@@ -21,15 +21,7 @@ def upgrade() -> None:
         sa.Column("thread_key", sa.Text(), nullable=False),
         sa.Column(
             "state",
-            sa.Enum(
-                "open",
-                "pending",
-                "snoozed",
-                "resolved",
-                name="conversationstate",
-                native_enum=False,
-                length=24,
-            ),
+            sa.Enum("open", "pending", "snoozed", "resolved", name="conversationstate", native_enum=False, length=24),
             nullable=False,
         ),
         sa.Column("snoozed_until", UtcDateTime(), nullable=True),
@@ -79,10 +71,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "network", "instance", "thread_key", name="uq_conversation_thread"),
     )
     op.create_index(
-        "ix_conversation_brand_activity",
-        "conversation",
-        ["brand_id", "state", "last_activity_at", "id"],
-        unique=False,
+        "ix_conversation_brand_activity", "conversation", ["brand_id", "state", "last_activity_at", "id"], unique=False
     )
     op.create_index("ix_conversation_by_activity", "conversation", ["state", "last_activity_at", "id"], unique=False)
     op.create_index("ix_conversation_by_priority", "conversation", ["state", "priority", "id"], unique=False)

@@ -1,0 +1,1 @@
+"""What is heard: sources, ingest, threads, coverage, archives."""
