@@ -1,0 +1,1 @@
+"""Background work: plain handlers, and the two engines that call them."""

@@ -1,0 +1,1 @@
+"""What is decided about a conversation: priority, who takes it, by when, and its states."""
