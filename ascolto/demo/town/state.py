@@ -134,6 +134,7 @@ class TownNetwork(ABC):
         self.revoked: set[str] = set()
         self._children: dict[str, list[str]] = {}
         self._by_handle: dict[str, str] = {}
+        self._by_external: dict[str, str] = {}
         self._write_journal = write_journal
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., TownResponse]]] | None = None
         self._last_number = 0
@@ -243,10 +244,13 @@ class TownNetwork(ABC):
         """Give a post by its id or external id, deleted or not. KeyError if there never was one."""
         if post_id in self.posts:
             return self.posts[post_id]
-        for post in self.posts.values():
-            if self.external_id(post) == post_id:
-                return post
-        raise KeyError(post_id)
+        return self.posts[self._by_external[post_id]]
+
+    def listed_post(self, post_id: str) -> TownPost | None:
+        """Give a post by its own id if lists show it now."""
+        post = self.posts.get(post_id)
+        is_listed = post is not None and not post.is_deleted and post.visible_at <= self.clock()
+        return post if is_listed else None
 
     def account(self, handle: str) -> TownAccount:
         """Give an account by its handle. KeyError if unknown."""
@@ -327,6 +331,7 @@ class TownNetwork(ABC):
         if post.id not in self.posts and post.parent_id:
             self._children.setdefault(post.parent_id, []).append(post.id)
         self.posts[post.id] = post
+        self._by_external[self.external_id(post)] = post.id
 
     def _log(self, kind: str, record: TownAccount | TownPost) -> None:
         self._write_journal({"network": self.name, "kind": kind, "data": _to_json(asdict(record))})
