@@ -1,0 +1,92 @@
+"""Numbers, dates and durations as a person reads them, in their language and time zone."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.numbers import format_decimal, format_percent
+
+_THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
+_ONE_DIGIT_UNDER = 100  # 12.3k, but 123k
+COUNT_CAP = 999
+FALLBACK_ZONE = "Europe/Rome"
+
+# CLDR has no short Italian form for thousands ("12345"), and "Mio"/"Mrd" are unknown to most readers.
+_UNITS = {"en": ("k", "M", "bn"), "it": ("k", " Mln", " Mrd")}
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> ZoneInfo:
+    """Give a time zone by name; a name unknown here falls back to Rome's."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo(FALLBACK_ZONE)
+
+
+@dataclass(frozen=True)
+class Formats:
+    """Formats values for one language. `zone` is the time zone dates are shown in."""
+
+    language: str
+    zone: str = FALLBACK_ZONE
+
+    def number(self, value: float) -> str:
+        """Write a number with the language's separators."""
+        return format_decimal(value, locale=self.language)
+
+    def count(self, value: int) -> str:
+        """Write a count for a badge, capped: "999+"."""
+        return f"{COUNT_CAP}+" if value > COUNT_CAP else self.number(value)
+
+    def compact(self, value: float) -> str:
+        """Write a number in few characters: 987, 9.3k, 124k, 1.2M (Italian: 9,3k, 1,2 Mln)."""
+        units = _UNITS.get(self.language, _UNITS["en"])
+        for size, unit in ((_BILLION, units[2]), (_MILLION, units[1]), (_THOUSAND, units[0])):
+            # 999,950 would round to "1000k": it belongs to the next unit.
+            if abs(value) >= size * 0.9995 and abs(value) >= _THOUSAND:
+                scaled = value / size
+                digits = "0.#" if abs(scaled) < _ONE_DIGIT_UNDER else "0"
+                return format_decimal(scaled, format=digits, locale=self.language) + unit
+        return self.number(value)
+
+    def percent(self, value: float) -> str:
+        """Write a share in [0, 1] as a whole percentage."""
+        return format_percent(value, format="#,##0%", locale=self.language)
+
+    def moment(self, value: datetime) -> str:
+        """Write a date and time: "10 nov 2026, 10:00"."""
+        return format_datetime(value, "d MMM y, HH:mm", tzinfo=zone_of(self.zone), locale=self.language)
+
+    def day(self, value: datetime) -> str:
+        """Write a date: "10 nov 2026"."""
+        return format_date(value.astimezone(zone_of(self.zone)), "d MMM y", locale=self.language)
+
+    def clock(self, value: datetime) -> str:
+        """Write a time of day: "10:00"."""
+        return format_time(value, "HH:mm", tzinfo=zone_of(self.zone), locale=self.language)
+
+    def ago(self, value: datetime, now: datetime) -> str:
+        """Write how far a moment lies from now: "3 h fa", "in 20 min"; a date after 30 days."""
+        distance = value - now
+        if abs(distance) > timedelta(days=30):
+            return self.day(value)
+        if abs(distance) < timedelta(minutes=1):
+            return "adesso" if self.language == "it" else "now"
+        return format_timedelta(distance, add_direction=True, format="short", threshold=1.0, locale=self.language)
+
+    def age(self, value: datetime, now: datetime) -> str:
+        """Write an age in the fewest characters: "4 min", "3 h", "2 d" (Italian: "2 g")."""
+        return self.span(max(now - value, timedelta()))
+
+    def span(self, length: timedelta) -> str:
+        """Write a length of time in the fewest characters: "38 min", "1 h 57", "3 d" (Italian: "3 g")."""
+        minutes = int(abs(length).total_seconds() // 60)
+        hours, days = minutes // 60, minutes // 1440
+        if days >= 2:  # noqa: PLR2004 - "36 h" still reads better than "1 d"
+            return f"{self.number(days)} {'g' if self.language == 'it' else 'd'}"
+        if hours:
+            return f"{hours} h {minutes % 60:02d}" if hours < 10 and minutes % 60 else f"{hours} h"  # noqa: PLR2004 - minutes matter only while hours are few
+        return f"{minutes} min"

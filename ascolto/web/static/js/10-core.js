@@ -1,0 +1,78 @@
+/* The frame's own behaviour: menus, dialogs, the rail, messages, the loading line. */
+"use strict";
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+const actions = {
+  "toggle-rail": (button) => {
+    const isRail = document.documentElement.classList.toggle("is-rail");
+    document.cookie = `rail=${isRail ? 1 : 0};path=/;max-age=31536000;samesite=lax`;
+    button.setAttribute("aria-expanded", String(!isRail));
+  },
+  "open-palette": () => openPalette(),
+  "open-shortcuts": () => openDialog($("#shortcuts")),
+  "close-dialog": (button) => button.closest("dialog").close(),
+  "close-toast": (button) => button.closest("[data-toast]").remove(),
+};
+
+function openDialog(dialog) {
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
+let lastSpoken = 0;
+/* Tell a screen reader, at most once in ten seconds. */
+function speak(text) {
+  const now = Date.now();
+  if (now - lastSpoken < 10000) return;
+  lastSpoken = now;
+  const live = $("#live");
+  if (live) live.textContent = text;
+}
+
+function showToast(text, tone = "info") {
+  const toasts = $("#toasts");
+  if (!toasts) return;
+  const toast = document.createElement("div");
+  toast.className = `toast toast-${tone}`;
+  toast.dataset.toast = "";
+  const words = document.createElement("p");
+  words.textContent = text;
+  toast.append(words);
+  toasts.append(toast);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-action]");
+  if (button && actions[button.dataset.action]) actions[button.dataset.action](button, event);
+  for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  if (event.target instanceof HTMLDialogElement) event.target.close();
+});
+
+document.addEventListener("toggle", (event) => {
+  const menu = event.target;
+  if (!menu.matches?.("details.menu") || !menu.open) return;
+  for (const other of $$("details.menu[open]")) if (other !== menu) other.open = false;
+  $(".menu-panel input:not([type=hidden]), .menu-panel button, .menu-panel a", menu)?.focus();
+}, true);
+
+/* Messages go by themselves, unless somebody is reading them or may still undo. */
+new MutationObserver((changes) => {
+  for (const change of changes) for (const node of change.addedNodes) {
+    if (!(node instanceof HTMLElement)) continue;
+    const leave = () => (node.matches(":hover, :focus-within") ? setTimeout(leave, 2000) : node.remove());
+    setTimeout(leave, node.classList.contains("toast-bad") ? 12000 : $("[data-undo]", node) ? 10000 : 5000);
+    while ($$("#toasts > [data-toast]").length > 3) $("#toasts > [data-toast]").remove();
+  }
+}).observe($("#toasts") ?? document.createElement("div"), { childList: true });
+
+let requests = 0;
+document.addEventListener("htmx:before:request", (event) => {
+  if (event.target.id === "stream") return;
+  requests += 1;
+  document.documentElement.classList.add("is-loading");
+});
+document.addEventListener("htmx:finally:request", (event) => {
+  if (event.target.id === "stream") return;
+  requests = Math.max(0, requests - 1);
+  if (!requests) document.documentElement.classList.remove("is-loading");
+});
