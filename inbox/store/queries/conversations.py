@@ -212,7 +212,7 @@ def _member(
     limit: int,
 ) -> sa.Subquery:
     value = _value_column(sort, part)
-    statement: sa.Select[Any] = sa.select(
+    statement: sa.Select[int, int, Any] = sa.select(
         Conversation.id.label("id"), sa.literal(part).label("part"), value.label("value")
     ).where(*conditions)
     if sort is Sort.SLA:

@@ -1,0 +1,84 @@
+"""Who gets a conversation: in turn, among those who are here and have room."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from inbox import audit
+from inbox.store.queries import routing, users
+from inbox.store.tables import Assignment, Conversation, User
+
+
+class RoundRobin:
+    """Deals conversations out within one transaction: who was given work longest ago comes first.
+
+    Reads the people once; made anew for each batch.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._queue = users.list_available(session)
+        self._open = users.count_open_by_assignee(session) if self._queue else {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether anybody can take one more."""
+        return any(self._open.get(user.id, 0) < user.max_open for user in self._queue)
+
+    def is_available(self, user_id: int) -> bool:
+        """Whether this person is here to go on with a conversation that was theirs."""
+        return any(user.id == user_id for user in self._queue)
+
+    def deal(self, conversation: Conversation, *, now: datetime) -> User | None:
+        """Give the conversation to the next in turn with room; None when there is nobody."""
+        user = next((one for one in self._queue if self._open.get(one.id, 0) < one.max_open), None)
+        if user is None:
+            return None
+        self._queue.remove(user)
+        self._queue.append(user)
+        self._open[user.id] = self._open.get(user.id, 0) + 1
+        user.last_assigned_at = now
+        hand_over(self._session, conversation, user_id=user.id, by_user_id=None, reason="round_robin", now=now)
+        return user
+
+
+def hand_over(
+    session: Session,
+    conversation: Conversation,
+    *,
+    user_id: int | None,
+    by_user_id: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Make somebody (None: nobody) the assignee, with its step in the history and the audit trail."""
+    before = conversation.assignee_id
+    conversation.assignee_id = user_id
+    conversation.version += 1
+    session.add(
+        Assignment(conversation_id=conversation.id, user_id=user_id, by_user_id=by_user_id, reason=reason, at=now)
+    )
+    audit.record(
+        session,
+        now=now,
+        action="conversation.assigned" if user_id is not None else "conversation.unassigned",
+        entity="conversation",
+        entity_id=conversation.id,
+        conversation_id=conversation.id,
+        user_id=by_user_id,
+        before={"assignee": before},
+        after={"assignee": user_id, "reason": reason, "version": conversation.version},
+    )
+
+
+def drain_backlog(session: Session, *, now: datetime, limit: int = 200) -> list[int]:
+    """Give waiting conversations that nobody ever had to those who have room now; gives their ids."""
+    robin = RoundRobin(session)
+    if not robin.has_room:
+        return []
+    given = []
+    for conversation in routing.waiting_for_somebody(session, limit):
+        if robin.deal(conversation, now=now) is None:
+            break
+        given.append(conversation.id)
+    return given
