@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -88,7 +89,8 @@ def store_identities(
             "first_seen_at": now,
             "last_seen_at": now,
         }
-        for key, profile in wanted.items()
+        # In one order everywhere, so that two transactions with the same authors never wait for each other.
+        for key, profile in sorted(wanted.items(), key=itemgetter(0))
         if key not in known
     ]
     if new:
@@ -137,7 +139,7 @@ def _update(
             }
             changed.append({"id": row.id, "last_seen_at": max(now, row.last_seen_at), **columns})
     if changed:
-        session.execute(sa.update(Identity), changed)
+        session.execute(sa.update(Identity), sorted(changed, key=itemgetter("id")))
 
 
 def _columns(profile: Profile) -> dict[str, str | int | bool | None]:

@@ -20,6 +20,11 @@ MAX_INDEXED = 100_000
 MAX_WORD = 200
 STEMMED = {"it": "italian", "en": "english"}
 ID_CHUNK = 500
+# Combining marks of Latin, Greek, Cyrillic, Hebrew and Arabic; other scripts' marks are parts of their words.
+_ACCENT = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0670"
+    "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
 _NOT_WORD = re.compile(r"[\W_]+")
 _LONG_WORD = re.compile(rf"(\w{{{MAX_WORD}}})\w+")
 
@@ -81,8 +86,7 @@ def fold_words(text: str) -> str:
     if text.isascii():
         folded = text.lower()
     else:
-        decomposed = unicodedata.normalize("NFKD", text.casefold())
-        folded = "".join(char for char in decomposed if not unicodedata.combining(char)).lower()
+        folded = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold())).lower()
     words = _NOT_WORD.sub(" ", folded[:MAX_INDEXED]).strip()
     return _LONG_WORD.sub(r"\1", words) if len(words) > MAX_WORD else words
 

@@ -1,0 +1,62 @@
+"""Reads identities."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from inbox.store.chunks import chunks
+from inbox.store.tables import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """What ingest needs to know of an account."""
+
+    id: int
+    external_id: str
+    handle: str
+    display_name: str
+    url: str | None
+    avatar_url: str | None
+    followers: int | None
+    is_own: bool
+    last_seen_at: datetime
+
+
+_COLUMNS = (
+    Identity.id,
+    Identity.external_id,
+    Identity.handle,
+    Identity.display_name,
+    Identity.url,
+    Identity.avatar_url,
+    Identity.followers,
+    Identity.is_own,
+    Identity.last_seen_at,
+)
+
+
+def list_identities(
+    session: Session, brand_id: int, network: str, instance: str, external_ids: Sequence[str]
+) -> Iterator[IdentityRow]:
+    """Give a brand's identities with these ids on one server."""
+    for ids in chunks(external_ids):
+        query = sa.select(*_COLUMNS).where(
+            Identity.brand_id == brand_id,
+            Identity.network == network,
+            Identity.instance == instance,
+            Identity.external_id.in_(ids),
+        )
+        for row in session.execute(query):
+            yield IdentityRow(*row)
+
+
+def list_ids_by_handle(session: Session, brand_id: int, handle: str, network: str | None = None) -> list[int]:
+    """Give the identities with this handle, on one network or all, case aside where the network's own case differs."""
+    query = sa.select(Identity.id).where(Identity.brand_id == brand_id, Identity.handle.in_({handle, handle.lower()}))
+    if network is not None:
+        query = query.where(Identity.network == network)
+    return list(session.scalars(query.limit(100)))
