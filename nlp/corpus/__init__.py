@@ -1,0 +1,1 @@
+"""Our own labelled posts; not in the wheel."""

@@ -1,0 +1,134 @@
+"""The tokeniser of posts: what a text is made of, before any weight is put on it.
+
+Lower case, elongations cut to two, emoji one by one, hashtags split, web addresses, handles, money and numbers
+normalised, words under a negation marked with "¬", and the shape of the text ("<q>", "<caps>" …) as marks.
+No learning here and no vocabulary: nlp/ngrams.py does that.
+"""
+
+import re
+from dataclasses import dataclass
+
+MAX_CHARS = 4000  # a post longer than this has said what it has to say
+NEGATED = "¬"
+_NEGATION_WORDS = 4
+
+_ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
+_TOKEN = re.compile(
+    r"(?P<url>https?://\S+|www\.\S+|\b[\w-]+\.(?:com|it|net|org|co|io|xyz|shop|info|link|top|ly)(?:/\S*)?\b)"
+    r"|(?P<mail>[\w.+-]+@[\w-]+\.[\w.]+)"
+    r"|(?P<handle>@[\w.]+)"
+    r"|(?P<hashtag>\#\w+)"
+    r"|(?P<money>[€$£]\s?\d[\d.,]*[km]?|\d[\d.,]*\s?(?:€|\$|£|euro?\b|eur\b|pounds?\b|quid\b|dollars?\b|bucks\b))"
+    r"|(?P<word>[^\W\d_]+(?:['’](?:t|s|re|ve|ll|d|m)\b)?)"
+    r"|(?P<number>\d[\d.,:%/]*)"
+    r"|(?P<smile>[:;=8][-'^]?[)\]DpP3*]+|<3|\^_?\^|[:;=]['-]?[(\[/|]+|-_+-)"
+    r"|(?P<mark>[!?]+|\.{2,}|…|[\"“”«»])"
+    r"|(?P<stop>[.,;:)\n])"
+    r"|(?P<emoji>[\U0001F000-\U0001FAFF☀-➿⬀-⯿⌀-⏿])",
+    re.IGNORECASE,
+)
+_HASHTAG_PART = re.compile(r"[A-ZÀ-Þ]?[a-zà-ÿ]+|[A-ZÀ-Þ]+(?![a-zà-ÿ])|\d+")
+_SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
+_SAD_SMILE = frozenset("([/|")
+_MANY_WORDS = 40
+_FEW_WORDS = 6
+_CAPS_LETTERS = 4
+
+_NEGATION_LIST = (
+    "non nn mai senza né nè nessun nessuno nessuna niente nulla nemmeno neanche neppure macché manco "
+    "not no never without cannot cant dont doesnt didnt isnt wasnt wont wouldnt couldnt aint nothing nobody "
+    "none neither nor hardly barely"
+)
+_NEGATIONS = frozenset(_NEGATION_LIST.split())
+_SCOPE_ENDS = frozenset({"but", "ma", "però", "although", "however", "tuttavia", "anzi", "except", "tranne"})
+_FIXED = {"handle": "<handle>", "number": "<number>", "url": "<url>", "mail": "<mail>", "money": "<money>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A tokenised text: `tokens` in order (punctuation breaks left out), `marks` about its shape."""
+
+    tokens: tuple[str, ...]
+    marks: tuple[str, ...]
+
+
+def tokenise(text: str) -> Post:
+    """Split one text; never fails, whatever the characters are."""
+    short = _SKIN_TONE.sub("", text[:MAX_CHARS])
+    calm = _ELONGATED.sub(r"\1\1", short)
+    tokens: list[str] = []
+    counts = _Counts(elongated=len(calm) != len(short))
+    negation_left = 0
+    for match in _TOKEN.finditer(calm):
+        kind, raw = match.lastgroup or "", match.group()
+        if kind == "stop":
+            negation_left = 0
+            continue
+        if kind == "word":
+            word = raw.lower().replace("’", "'")
+            counts.see_word(raw)
+            tokens.append(NEGATED + word if negation_left else word)
+            negation_left = _next_scope(word, negation_left)
+        elif kind == "hashtag":
+            tokens.append("<hashtag>")
+            tokens.extend(part.lower() for part in _HASHTAG_PART.findall(raw))
+        else:
+            tokens.append(counts.see_other(kind, raw))
+            if kind == "mark":
+                negation_left = 0
+    return Post(tokens=tuple(tokens), marks=counts.marks(ends_asking=short.rstrip().endswith("?")))
+
+
+def _next_scope(word: str, left: int) -> int:
+    """Words still under a negation after this one."""
+    if word in _NEGATIONS or word.endswith("n't"):
+        return _NEGATION_WORDS
+    if word in _SCOPE_ENDS or not left:
+        return 0
+    return left - 1
+
+
+class _Counts:
+    """What is counted on the way through a text, to be told as marks."""
+
+    __slots__ = ("caps", "elongated", "exclaims", "handles", "money", "questions", "urls", "words")
+
+    def __init__(self, *, elongated: bool) -> None:
+        self.elongated = elongated
+        self.words = self.caps = self.questions = self.exclaims = self.urls = self.money = self.handles = 0
+
+    def see_word(self, raw: str) -> None:
+        self.words += 1
+        if len(raw) >= _CAPS_LETTERS and raw.isupper():
+            self.caps += 1
+
+    def see_other(self, kind: str, raw: str) -> str:
+        """Count a token that is no word, and give its normal form."""
+        self.urls += kind in {"url", "mail"}
+        self.handles += kind == "handle"
+        self.money += kind == "money"
+        if kind == "mark":
+            self.questions += "?" in raw
+            self.exclaims += raw.count("!")
+            return raw[0] if len(raw) == 1 else raw[0] * 2
+        if kind == "smile":
+            return "<sad>" if raw[-1] in _SAD_SMILE or raw.startswith("-_") else "<smile>"
+        return _FIXED.get(kind, raw)
+
+    def marks(self, *, ends_asking: bool) -> tuple[str, ...]:
+        found = [
+            ("<q>", self.questions > 0),
+            ("<q2>", self.questions > 1),
+            ("<q-end>", ends_asking),
+            ("<!>", self.exclaims > 0),
+            ("<!!>", self.exclaims > 2),  # noqa: PLR2004 - three exclamation marks are a tone
+            ("<caps>", self.caps > 0),
+            ("<caps2>", self.caps > 2),  # noqa: PLR2004 - shouting, not an acronym
+            ("<elongated>", self.elongated),
+            ("<link>", self.urls > 0),
+            ("<price>", self.money > 0),
+            ("<mention>", self.handles > 0),
+            ("<long>", self.words > _MANY_WORDS),
+            ("<short>", self.words < _FEW_WORDS),
+        ]
+        return tuple(name for name, present in found if present)

@@ -1,0 +1,1 @@
+"""Training of the shipped models, by command; not in the wheel."""

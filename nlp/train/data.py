@@ -1,0 +1,129 @@
+"""Texts to learn from: the public sets that may be trained on, cleaned of every text kept for judging, and our own.
+
+The public sets are not part of the project: the training command is given their folder. Sets with a non-commercial
+clause are not even read here.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp.base import INTENTS, SENTIMENTS
+from nlp.corpus.check import LabelledPost
+
+_KEY = re.compile(r"https?://\S+|@\w+|\W+")
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+JUDGED = ("umsab/english_val.jsonl", "umsab/italian_val.jsonl", "tweeteval_sentiment/val.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Labelled texts: sentiment (n,) int, -1 unknown; intents (n, 10) float, NaN unknown; weight (n,) float."""
+
+    texts: list[str]
+    sentiment: NDArray[np.int64]
+    intents: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def text_key(text: str) -> str:
+    """Give the key under which two texts are the same: letters and digits only, no addresses and handles."""
+    return _KEY.sub("", clean_tweet(text).lower())
+
+
+def clean_tweet(text: str) -> str:
+    """Undo the escapes the public files carry."""
+    plain = _ESCAPE.sub(lambda match: chr(int(match.group(1), 16)), text)
+    plain = html.unescape(plain).replace('""', '"').encode("utf-8", "ignore").decode("utf-8")
+    return plain.replace("\\n", " ").strip()
+
+
+def read_lines(path: Path) -> list[dict[str, object]]:
+    """Read a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def judged_keys(folder: Path) -> frozenset[str]:
+    """Keys of every text that figures are reported on: none of them may be learnt from."""
+    return frozenset(text_key(str(row["text"])) for name in JUDGED for row in read_lines(folder / name))
+
+
+def own_examples(posts: Iterable[LabelledPost], *, weight: float = 1.0) -> Examples:
+    """Posts of the corpus as examples."""
+    kept = list(posts)
+    return Examples(
+        texts=[post.text for post in kept],
+        sentiment=np.array([SENTIMENTS.index(post.sentiment) for post in kept], dtype=np.int64),
+        intents=np.array([[intent in post.intents for intent in INTENTS] for post in kept], dtype=np.float64).reshape(
+            -1, len(INTENTS)
+        ),
+        weight=np.full(len(kept), weight),
+    )
+
+
+def public_sentiment(folder: Path, *, weight: float = 1.0) -> Examples:
+    """English posts labelled with sentiment (SemEval-2017), less every judged text."""
+    forbidden = judged_keys(folder)
+    seen: set[str] = set()
+    texts: list[str] = []
+    labels: list[int] = []
+    for row in read_lines(folder / "semeval2017/train.jsonl"):
+        text = clean_tweet(str(row["text"]))
+        key = text_key(text)
+        if key in forbidden or key in seen:
+            continue
+        seen.add(key)
+        texts.append(text)
+        labels.append(int(str(row["label"])))
+    return _partly(texts, sentiment=np.array(labels, dtype=np.int64), weight=weight)
+
+
+def public_intent(folder: Path, *, weight: float = 1.0) -> Examples:
+    """English customers' posts that are complaints or not (ACL 2019): only that intent is known."""
+    forbidden = judged_keys(folder)
+    rows = [
+        row
+        for row in read_lines(folder / "complaints_acl19/all_train.jsonl")
+        if text_key(str(row["text"])) not in forbidden
+    ]
+    examples = _partly([clean_tweet(str(row["text"])) for row in rows], weight=weight)
+    examples.intents[:, INTENTS.index("complaint")] = [float(str(row["label"])) for row in rows]
+    return examples
+
+
+def _partly(texts: list[str], *, sentiment: NDArray[np.int64] | None = None, weight: float) -> Examples:
+    return Examples(
+        texts=texts,
+        sentiment=np.full(len(texts), -1, dtype=np.int64) if sentiment is None else sentiment,
+        intents=np.full((len(texts), len(INTENTS)), np.nan),
+        weight=np.full(len(texts), weight),
+    )
+
+
+def join(*parts: Examples) -> Examples:
+    """One set of several."""
+    return Examples(
+        texts=[text for part in parts for text in part.texts],
+        sentiment=np.concatenate([part.sentiment for part in parts]),
+        intents=np.concatenate([part.intents for part in parts]),
+        weight=np.concatenate([part.weight for part in parts]),
+    )
+
+
+def take(examples: Examples, rows: NDArray[np.intp]) -> Examples:
+    """Some of the rows, in that order."""
+    return Examples(
+        texts=[examples.texts[row] for row in rows],
+        sentiment=examples.sentiment[rows],
+        intents=examples.intents[rows],
+        weight=examples.weight[rows],
+    )
