@@ -1,6 +1,8 @@
 """Plain text out of whatever networks send: hostile characters replaced, HTML reduced, addresses found."""
 
+import html
 import re
+import unicodedata
 from html.parser import HTMLParser
 
 import nh3
@@ -11,6 +13,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _LINE_END = re.compile("\r\n?|\x85")
 _URL = re.compile(r"(?i)\bhttps?://[^\s<>\"'`\x00-\x1f]+")
+_MENTION_HOST = re.compile(r"(?<!\w)(@\w+)@[\w-]+(?:\.[\w-]+)+")
+_LEADING_MENTIONS = re.compile(r"^(?:@[\w.-]+ )+")
 _TRAILING = ".,;:!?…»”’*_~"
 _BLOCKS = {
     "p",
@@ -66,12 +70,12 @@ class _TextCollector(HTMLParser):
         self.parts.append(re.sub(r"[ \t\r\n]+", " ", data))
 
 
-def html_to_text(html: str) -> str:
+def html_to_text(markup: str) -> str:
     """Reduce HTML to the plain text a reader sees; scripts and comments go, links keep their words."""
-    if "<" not in html and "&" not in html:
-        return clean_text(html).strip()
+    if "<" not in markup and "&" not in markup:
+        return clean_text(markup).strip()
     # nh3 first: it rewrites whatever came into well-formed HTML, so that the small parser never meets a trap.
-    tidy = nh3.clean(clean_text(html), tags=_BLOCKS | _LINES | {"img"}, attributes={"img": {"alt"}}, link_rel=None)
+    tidy = nh3.clean(clean_text(markup), tags=_BLOCKS | _LINES | {"img"}, attributes={"img": {"alt"}}, link_rel=None)
     collector = _TextCollector()
     collector.feed(tidy)
     collector.close()
@@ -95,3 +99,18 @@ def url_spans(text: str) -> list[tuple[int, int]]:
                 url = url[:-1].rstrip(_TRAILING)
         spans.append((match.start(), match.start() + len(url)))
     return spans
+
+
+def same_text(found: str, sent: str) -> bool:
+    """Whether a text read back is the one that was sent.
+
+    Networks put mentions in front, drop a mention's server, change spaces and line ends, and may normalise or
+    escape; words, their order and their case must be the same.
+    """
+    return _comparable(found) == _comparable(sent)
+
+
+def _comparable(text: str) -> str:
+    text = unicodedata.normalize("NFC", html.unescape(clean_text(text)))
+    text = _MENTION_HOST.sub(r"\1", text)
+    return _LEADING_MENTIONS.sub("", " ".join(text.split()))
