@@ -64,6 +64,10 @@ class Formats:
         """Write a date: "10 nov 2026"."""
         return format_date(value.astimezone(zone_of(self.zone)), "d MMM y", locale=self.language)
 
+    def day_month(self, value: datetime) -> str:
+        """Write a date without its year: "10 nov"."""
+        return format_date(value.astimezone(zone_of(self.zone)), "d MMM", locale=self.language)
+
     def clock(self, value: datetime) -> str:
         """Write a time of day: "10:00"."""
         return format_time(value, "HH:mm", tzinfo=zone_of(self.zone), locale=self.language)
