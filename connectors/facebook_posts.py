@@ -76,13 +76,14 @@ def read_post(record: Mapping[str, Any], where: Where) -> FetchedPost:
 
 
 def read_author(record: Mapping[str, Any]) -> Author:
-    """Give who wrote it; Facebook hides most people who are not on our page: no id, no name."""
+    """Give who wrote it. Facebook hides many: then a made-up id, one a post, so that no two become one person."""
     source = record.get("from")
+    hidden = f"unknown:{record['id']}"
     if source is None:
-        return Author(external_id="", handle="")
+        return Author(external_id=hidden, handle="")
     if not isinstance(source, dict):
         raise TypeError("author is no object")
-    account_id = str(source.get("id") or "")
+    account_id = str(source.get("id") or hidden)
     name = clean_text(str(source.get("name") or ""))
     picture = source.get("picture")
     data = picture.get("data") if isinstance(picture, dict) else None
@@ -91,7 +92,7 @@ def read_author(record: Mapping[str, Any]) -> Author:
         external_id=account_id,
         handle=name,
         display_name=name,
-        url=str(source["link"]) if source.get("link") else (f"{_SITE}/{account_id}" if account_id else None),
+        url=str(source["link"]) if source.get("link") else (f"{_SITE}/{account_id}" if account_id != hidden else None),
         avatar_url=str(avatar) if avatar else None,
     )
 

@@ -25,7 +25,7 @@ from connectors.errors import (
     SourceGoneError,
     TransientError,
 )
-from connectors.transport import NetworkSession, error_from_exception, error_from_status, redact
+from connectors.transport import NetworkSession, error_from_exception, error_from_status, parse_retry_after, redact
 
 OFFICIAL_URL: Final = facebook.FACEBOOK_GRAPH_URL.rstrip("/")
 # Codes of Graph errors: developers.facebook.com/docs/graph-api/guides/error-handling and …/overview/rate-limiting,
@@ -169,7 +169,9 @@ def wait_of(headers: Mapping[str, str]) -> timedelta:
             value = entry.get("estimated_time_to_regain_access") if isinstance(entry, dict) else None
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 minutes = max(minutes, float(value))
-    return min(timedelta(minutes=minutes), _LONGEST_WAIT) if minutes > 0 else _DEFAULT_WAIT
+    if minutes > 0:
+        return min(timedelta(minutes=minutes), _LONGEST_WAIT)
+    return parse_retry_after(headers) or _DEFAULT_WAIT
 
 
 def _number(value: object) -> int | None:

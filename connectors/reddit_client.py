@@ -105,10 +105,10 @@ class QuietRequestor(prawcore.Requestor):  # type: ignore[misc]  # follow_import
             raise error_from_exception(error, sent, network="Reddit") from error
         self._note_limits(response.headers, now)
         if response.status_code == requests.codes.unauthorized:
-            response.headers.setdefault("www-authenticate", 'Bearer realm="reddit", error="invalid_token"')
-        elif response.status_code == requests.codes.forbidden:
+            raise AuthError("Reddit refuses the app's keys or the account's access; connect it again")
+        if response.status_code == requests.codes.forbidden:
             raise _forbidden(response, sent=sent)
-        elif response.status_code == requests.codes.too_many_requests or response.status_code >= 500:  # noqa: PLR2004 - HTTP's own class
+        if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:  # noqa: PLR2004 - HTTP's own class
             raise error_from_status(response.status_code, response.headers, network="Reddit", sent=sent, now=now)
         return response
 

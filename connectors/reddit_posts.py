@@ -138,7 +138,7 @@ def read_statuses(reddit: "praw.Reddit", body: object) -> tuple[PostStatus, ...]
 def _author(held: Mapping[str, Any]) -> Author:
     redditor = held.get("author")
     if redditor is None:
-        return Author(external_id="", handle="[deleted]")
+        return Author(external_id=f"unknown:{held['name']}", handle="[deleted]")  # never one person for all
     handle = clean_text(str(redditor))
     return Author(
         external_id=str(held.get("author_fullname") or handle),

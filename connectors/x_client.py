@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import requests
@@ -20,7 +20,14 @@ from connectors.errors import (
     RateLimitedError,
     TransientError,
 )
-from connectors.transport import NetworkSession, Transport, error_from_exception, error_from_status, redact
+from connectors.transport import (
+    NetworkSession,
+    Transport,
+    error_from_exception,
+    error_from_status,
+    parse_retry_after,
+    redact,
+)
 
 OFFICIAL_URL: Final = "https://api.twitter.com"  # the host tweepy 4.17 names in its code
 _WINDOW = timedelta(minutes=15)
@@ -230,6 +237,8 @@ def _forbidden(problem: _Problem, *, sent: bool) -> ConnectorError:
         )
     if "duplicate" in problem.text.casefold():
         return PermanentError("X refuses a text that was posted a short while ago: change some words")
+    if "deleted or not visible" in problem.text:
+        return PermanentError("X shows the post to answer no more")
     return PermanentError("X refuses this answer: since 2026 it takes answers only to posts that name us")
 
 
@@ -237,16 +246,9 @@ def _wait(headers: Mapping[str, str], *, now: datetime) -> timedelta:
     """Wait for the day's window where that one is empty, else for the 15 minutes' window."""
     for name in ("x-user-limit-24hour", "x-app-limit-24hour"):
         if headers.get(f"{name}-remaining") == "0":
-            return _until(headers.get(f"{name}-reset"), now=now)
-    return _until(headers.get("x-rate-limit-reset"), now=now)
-
-
-def _until(reset: str | None, *, now: datetime) -> timedelta:
-    try:
-        wait = datetime.fromtimestamp(int(reset or ""), tz=UTC) - now
-    except (ValueError, OverflowError, OSError):
-        return _WINDOW
-    return min(max(wait, timedelta(seconds=1)), timedelta(days=1))
+            day = parse_retry_after({"x-rate-limit-reset": headers.get(f"{name}-reset", "")}, now)
+            return day or timedelta(days=1)
+    return parse_retry_after(headers, now) or _WINDOW
 
 
 def _unreadable(*, sent: bool) -> ConnectorError:

@@ -101,7 +101,7 @@ def read_post(
     data = {"edit_history_tweet_ids": [item["id"]], **item}  # tweepy warns where X left the list out
     tweet = tweepy.Tweet(data)
     post_id = str(tweet.id)
-    author = _author(str(tweet.author_id or ""), users)
+    author = _author(str(tweet.author_id or hidden_author(post_id)), users)
     references = {reference.type: str(reference.id) for reference in tweet.referenced_tweets or ()}
     parent_id = references.get("replied_to")
     mentions_us = all_mention_us or _names_us(tweet, references, own)
@@ -126,6 +126,11 @@ def read_post(
         reposts=_count(metrics, "retweet_count"),
         media=_media(item, media),
     )
+
+
+def hidden_author(post_id: str) -> str:
+    """Give a made-up id for an author X does not name: one a post, so that strangers are never taken for one."""
+    return f"unknown:{post_id}"
 
 
 def full_text(item: Mapping[str, Any]) -> str:
