@@ -68,7 +68,7 @@ class ConversationState(StrEnum):
 
 
 class ReplyState(StrEnum):
-    """Where one of our replies stands."""
+    """Where one of our replies stands. `dry_run` stopped just before the network: nobody outside has seen it."""
 
     DRAFT = "draft"
     SUBMITTED = "submitted"
@@ -79,6 +79,7 @@ class ReplyState(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
+    DRY_RUN = "dry_run"
     FAILED = "failed"
     UNKNOWN = "unknown"
 
