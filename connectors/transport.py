@@ -98,6 +98,8 @@ class _NetworkAdapter(HTTPAdapter):
             request.url = rewrite_url(request.url, self._official, self._api_url)
             request.headers.pop("Host", None)
             proxies = {**get_environ_proxies(request.url), **self._session.proxies}
+        self._session.calls += 1
+        self._session.last_response = None
         response = super().send(
             request,
             stream=True,
@@ -133,9 +135,10 @@ def _read_capped(response: requests.Response, max_bytes: int, max_seconds: float
 
 
 class NetworkSession(requests.Session):
-    """A requests session through our transport; `last_response` tells of the answer it got last."""
+    """A requests session through our transport; `last_response` tells of the answer it got last, `calls` counts."""
 
     last_response: LastResponse | None = None
+    calls: int = 0
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Drop credentials on redirects to another host, as requests does, but never read a .netrc file."""

@@ -281,7 +281,13 @@ class MastodonTown(TownNetwork):
     def _instance(self, request: TownRequest, _match: re.Match[str]) -> TownResponse:
         host = self.options["host"]
         limits = {"statuses": {"max_characters": self.options["max_characters"], "max_media_attachments": 4}}
-        info = {"title": "Town", "version": "4.4.3", "configuration": limits, "rules": []}
+        info = {
+            "title": "Town",
+            "version": "4.4.3",
+            "configuration": limits,
+            "rules": [],
+            "api_versions": {"mastodon": 6},
+        }
         if request.path.startswith("/api/v2"):
             return TownResponse.json({**info, "domain": host})
         return TownResponse.json({**info, "uri": host, "max_toot_chars": self.options["max_characters"]})
@@ -359,4 +365,5 @@ class MastodonTown(TownNetwork):
             "emojis": [],
             "card": None,
             "poll": None,
+            **post.extra.get("wire", {}),  # a test's own idea of what the wire brings
         }
