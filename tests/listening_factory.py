@@ -87,10 +87,12 @@ class WordTagger:
 
     def __init__(self) -> None:
         self.calls: list[int] = []
+        self.hints: Sequence[str | None] | None = None
 
     def tag(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> Tags:
         """Tag a batch."""
         self.calls.append(len(texts))
+        self.hints = languages
         if any("BOOM" in text for text in texts):
             raise RuntimeError("the tagger broke")
         sentiment = np.full((len(texts), 3), 0.1, dtype=np.float32)

@@ -20,10 +20,10 @@ from inbox.listening.tombstones import without_erased
 from inbox.listening.validation import CheckedPosts, CleanPost, Refused, cap_raw, check_posts, raw_of
 from inbox.people.identities import IdentityKey, store_identities
 from inbox.reputation.rollups import mark_dirty
-from inbox.store.queries.posts import PostKey, find_posts, list_recent_refusals
+from inbox.store.queries.posts import PostKey, find_inserted, find_posts, list_recent_refusals
 from inbox.store.queries.sources import list_own_accounts
 from inbox.store.search_index import SearchDocument, index_documents
-from inbox.store.statements import conflict_insert, insert_ignoring
+from inbox.store.statements import insert_ignoring
 from inbox.store.tables import Post, PostSource, Quarantine, Source
 from inbox.store.types import PostState
 
@@ -251,15 +251,14 @@ def _insert(session: Session, batch: _Batch, posts: list[CleanPost], outcome: _O
     for post in posts:
         author = authors[post.author.network, post.author.instance, post.author.external_id]
         rows.append(_row(batch, post, author_id=author.id, is_own=author.is_own))
-    statement = (
-        conflict_insert(session, Post)
-        .on_conflict_do_nothing(index_elements=POST_KEY)
-        .returning(Post.id, Post.network, Post.instance, Post.external_id)
+    insert_ignoring(session, Post, rows, POST_KEY)
+    ids = find_inserted(
+        session,
+        batch.brand_id,
+        [post.key for post in posts],
+        source_id=batch.source.id if batch.source else None,
+        fetched_at=batch.now,
     )
-    ids: dict[PostKey, int] = {
-        (network, instance, external_id): post_id
-        for post_id, network, instance, external_id in session.connection().execute(statement, rows)
-    }
     documents = []
     for post, row in zip(posts, rows, strict=True):
         post_id = ids.get(post.key)

@@ -83,9 +83,8 @@ class SearchDocument:
 
 def fold_words(text: str) -> str:
     """Reduce a text to its words: lower case, no accents, everything but letters and digits a space."""
-    if text.isascii():
-        folded = text.lower()
-    else:
+    folded = text.lower()
+    if not text.isascii():
         folded = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold())).lower()
     words = _NOT_WORD.sub(" ", folded[:MAX_INDEXED]).strip()
     return _LONG_WORD.sub(r"\1", words) if len(words) > MAX_WORD else words

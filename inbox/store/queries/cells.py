@@ -72,7 +72,7 @@ def count_posts(session: Session, brand_id: int, start: datetime, end: datetime)
             else_=sa.func.coalesce(PostTags.intent_labels[0].as_string(), "other"),
         ),
     }
-    query: sa.Select[Any] = (
+    query: Any = (
         sa.select(
             *(column.label(name) for name, column in columns.items()),
             sa.func.count().label("posts"),

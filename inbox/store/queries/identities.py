@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.chunks import chunks
+from inbox.store.statements import is_one_of
 from inbox.store.tables import Identity
 
 
@@ -43,15 +43,14 @@ def list_identities(
     session: Session, brand_id: int, network: str, instance: str, external_ids: Sequence[str]
 ) -> Iterator[IdentityRow]:
     """Give a brand's identities with these ids on one server."""
-    for ids in chunks(external_ids):
-        query = sa.select(*_COLUMNS).where(
-            Identity.brand_id == brand_id,
-            Identity.network == network,
-            Identity.instance == instance,
-            Identity.external_id.in_(ids),
-        )
-        for row in session.execute(query):
-            yield IdentityRow(*row)
+    query = sa.select(*_COLUMNS).where(
+        Identity.brand_id == brand_id,
+        Identity.network == network,
+        Identity.instance == instance,
+        is_one_of(session, Identity.external_id, external_ids),
+    )
+    for row in session.execute(query):
+        yield IdentityRow(*row)
 
 
 def list_ids_by_handle(session: Session, brand_id: int, handle: str, network: str | None = None) -> list[int]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.chunks import chunks
+from inbox.store.statements import is_one_of
 from inbox.store.tables import Correction, Post, PostSource, Quarantine, Tombstone
 from inbox.store.types import PostState
 
@@ -78,16 +78,38 @@ def find_posts(session: Session, brand_id: int, keys: Collection[PostKey]) -> di
     """Give those of these posts that are stored."""
     found: dict[PostKey, StoredPost] = {}
     for (network, instance), external_ids in by_place(keys).items():
-        for ids in chunks(external_ids):
-            query = sa.select(*_STORED).where(
-                Post.brand_id == brand_id,
-                Post.network == network,
-                Post.instance == instance,
-                Post.external_id.in_(ids),
-            )
-            for row in session.execute(query):
-                stored = StoredPost(*tuple(row))
-                found[stored.key] = stored
+        query = sa.select(*_STORED).where(
+            Post.brand_id == brand_id,
+            Post.network == network,
+            Post.instance == instance,
+            is_one_of(session, Post.external_id, external_ids),
+        )
+        for row in session.execute(query):
+            stored = StoredPost(*tuple(row))
+            found[stored.key] = stored
+    return found
+
+
+def find_inserted(
+    session: Session,
+    brand_id: int,
+    keys: Collection[PostKey],
+    *,
+    source_id: int | None,
+    fetched_at: datetime,
+) -> dict[PostKey, int]:
+    """Give the ids of the rows just inserted by this source; rows another one was faster with are left out."""
+    found: dict[PostKey, int] = {}
+    for (network, instance), external_ids in by_place(keys).items():
+        query = sa.select(Post.id, Post.external_id).where(
+            Post.brand_id == brand_id,
+            Post.network == network,
+            Post.instance == instance,
+            is_one_of(session, Post.external_id, external_ids),
+            Post.fetched_at == fetched_at,
+            Post.source_id == source_id if source_id is not None else Post.source_id.is_(None),
+        )
+        found |= {(network, instance, external_id): post_id for post_id, external_id in session.execute(query)}
     return found
 
 
@@ -95,21 +117,18 @@ def count_reposts(
     session: Session, brand_id: int, network: str, instance: str, originals: Sequence[str]
 ) -> dict[str, int]:
     """Count the stored reposts of these posts; those without any are left out."""
-    counts: dict[str, int] = {}
-    for ids in chunks(originals):
-        query = (
-            sa.select(Post.parent_external_id, sa.func.count())
-            .where(
-                Post.brand_id == brand_id,
-                Post.network == network,
-                Post.instance == instance,
-                Post.parent_external_id.in_(ids),
-                Post.repost_of.is_not(None),
-            )
-            .group_by(Post.parent_external_id)
+    query = (
+        sa.select(Post.parent_external_id, sa.func.count())
+        .where(
+            Post.brand_id == brand_id,
+            Post.network == network,
+            Post.instance == instance,
+            is_one_of(session, Post.parent_external_id, originals),
+            Post.repost_of.is_not(None),
         )
-        counts.update({external_id: number for external_id, number in session.execute(query) if external_id})
-    return counts
+        .group_by(Post.parent_external_id)
+    )
+    return {external_id: number for external_id, number in session.execute(query) if external_id}
 
 
 def list_due_for_tagging(session: Session, limit: int) -> list[int]:
@@ -134,36 +153,32 @@ class TextToTag:
 
 def list_texts_to_tag(session: Session, post_ids: Sequence[int]) -> list[TextToTag]:
     """Give those of these posts that still wait for tags, locked against a second tagger."""
-    rows: list[TextToTag] = []
-    for ids in chunks(post_ids):
-        query = (
-            sa.select(
-                Post.id,
-                Post.brand_id,
-                Post.text,
-                Post.title,
-                Post.language_hint,
-                Post.language,
-                Post.created_at,
-                Post.tag_attempts,
-            )
-            .where(Post.id.in_(ids), Post.state == PostState.NEW)
-            .order_by(Post.id)
-            .with_for_update(skip_locked=True)
+    query = (
+        sa.select(
+            Post.id,
+            Post.brand_id,
+            Post.text,
+            Post.title,
+            Post.language_hint,
+            Post.language,
+            Post.created_at,
+            Post.tag_attempts,
         )
-        rows += [TextToTag(*row) for row in session.execute(query)]
-    return rows
+        .where(is_one_of(session, Post.id, post_ids), Post.state == PostState.NEW)
+        .order_by(Post.id)
+        .with_for_update(skip_locked=True)
+    )
+    return [TextToTag(*row) for row in session.execute(query)]
 
 
 def list_language_corrections(session: Session, post_ids: Sequence[int]) -> dict[int, str]:
     """Give the languages people set by hand."""
-    found: dict[int, str] = {}
-    for ids in chunks(post_ids):
-        query = sa.select(Correction.post_id, Correction.value).where(
-            Correction.post_id.in_(ids), Correction.task == "language"
-        )
-        found |= {post_id: str(value[0]) for post_id, value in session.execute(query) if value}
-    return found
+    query = sa.select(Correction.post_id, Correction.value).where(
+        Correction.brand_id.in_(sa.select(Post.brand_id).where(is_one_of(session, Post.id, post_ids))),
+        is_one_of(session, Correction.post_id, post_ids),
+        Correction.task == "language",
+    )
+    return {post_id: str(value[0]) for post_id, value in session.execute(query) if value}
 
 
 def list_to_refresh(session: Session, source_id: int, *, since: datetime, limit: int) -> list[tuple[int, str, str]]:
@@ -189,11 +204,10 @@ def has_tombstones(session: Session, brand_id: int) -> bool:
 
 def find_tombstones(session: Session, brand_id: int, digests: Sequence[str]) -> set[str]:
     """Give those of these digests that stand for something erased."""
-    found: set[str] = set()
-    for some in chunks(digests):
-        query = sa.select(Tombstone.digest).where(Tombstone.brand_id == brand_id, Tombstone.digest.in_(some))
-        found.update(session.scalars(query))
-    return found
+    query = sa.select(Tombstone.digest).where(
+        Tombstone.brand_id == brand_id, is_one_of(session, Tombstone.digest, digests)
+    )
+    return set(session.scalars(query))
 
 
 def list_recent_refusals(session: Session, source_id: int) -> set[tuple[str | None, str, str]]:
