@@ -142,11 +142,9 @@ class RedditConnector(Connector):
         names = {thing.name for thing in things}
         if post.external_id.startswith("t1_") and post.external_id not in names:
             things += [thing for thing in self._branch(root, post.external_id) if thing.name not in names]
-        posts = (read_post(thing) for thing in things if not isinstance(thing, MoreComments))
-        return tuple(
-            replace(item, audience=audience)
-            for item in sorted(posts, key=lambda item: (item.created_at, item.external_id))
-        )
+        posts = [read_post(thing) for thing in things if not isinstance(thing, MoreComments)]
+        # Times have whole seconds; `things` has parents before children, and sorting keeps that order within one.
+        return tuple(replace(item, audience=audience) for item in sorted(posts, key=lambda item: item.created_at))
 
     def can_reply(self, post: PostRef) -> ReplyPermission:
         """An account may answer; whether the thread is locked, Reddit tells only on trying."""

@@ -129,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(response.body)))
+        if self.close_connection:  # the client asked for it: say so, or it would use the connection again
+            self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD" and response.status != 304:
             self.wfile.write(response.body[:upto])
