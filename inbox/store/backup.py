@@ -166,8 +166,8 @@ def _known_revisions() -> set[str]:
 
 
 def _pause_publishing(session: Session, manifest: Manifest, now: datetime) -> None:
-    reason = f"Restored from a backup of {manifest.created_at:%Y-%m-%d %H:%M} UTC; replies must be reconciled."
-    session.merge(SystemValue(key=PUBLISHING_PAUSED, value=reason, changed_at=now))
+    # What went out since the backup is not in it: inbox/replies/reconcile.py looks at the networks first.
+    session.merge(SystemValue(key=PUBLISHING_PAUSED, value="restore", changed_at=now))
     audit.record(
         session,
         now=now,

@@ -28,3 +28,8 @@ def audit_events(session: Session) -> Iterator[AuditEvent]:
             yield event
         if len(batch) < _BATCH:
             return
+
+
+def has_digest(session: Session, digest: str) -> bool:
+    """Whether an event with this digest stands in the trail."""
+    return session.scalar(sa.select(sa.exists().where(AuditEvent.digest == digest))) or False

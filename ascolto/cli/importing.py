@@ -1,0 +1,59 @@
+"""The command that loads an archive: a file of posts from another tool or an export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ascolto.cli.opening import open_house
+from ascolto.cli.output import JsonFlag, progress, say, write_json
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import")(import_file)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV, JSON or JSON lines.", exists=True, dir_okay=False)],
+    brand: Annotated[str, typer.Option("--brand", help="Slug of the brand the posts are about.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--map",
+            help="Mapping that says which field is what (docs/connectors/archive.md).",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted import stopped.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load an archive as history: threads, authors, answers; what cannot be read goes to quarantine."""
+    from inbox.listening.importing import import_archive
+
+    with open_house() as house, progress("Importing", total=file.stat().st_size) as bar:
+        report = import_archive(
+            house.store,
+            brand_slug=brand,
+            path=file,
+            mapping=mapping,
+            resume=resume,
+            progress=bar.update,
+            clock=house.clock,
+        )
+    if as_json:
+        write_json(
+            {
+                "read": report.read,
+                "stored": report.stored,
+                "duplicates": report.duplicates,
+                "quarantined": report.quarantined,
+                "conversations": report.conversations,
+            }
+        )
+        return
+    say(
+        f"{report.stored:,} posts stored in {report.conversations:,} conversations, "
+        f"{report.duplicates:,} known already, {report.quarantined:,} in quarantine."
+    )
