@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from inbox.listening import threads
+from inbox.listening.threads import thread_posts
 from inbox.store.queries import routing
 from inbox.store.queries.routing import InboundPost, due_for_routing
 from inbox.store.tables import Brand, Conversation, Post, PostTags
@@ -67,7 +67,7 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
     if not posts:
         return RouteReport(routed=0, conversation_ids=())
     ids = [post.id for post in posts]
-    threaded = threads.thread_posts(session, ids, now)
+    threaded = thread_posts(session, ids, now)
     session.flush()
     arrived = routing.inbound_posts(session, ids)
     answers = routing.first_answers(session, threaded.conversation_ids)

@@ -108,13 +108,14 @@ def latest_inbound(session: Session, conversation: Conversation) -> InboundPost 
 
 
 def first_answers(session: Session, conversation_ids: Sequence[int]) -> dict[int, datetime]:
-    """Give the time of our first public message after the first inbound one, by conversation."""
+    """Give the time of our first public answer after the first inbound message, by conversation."""
     rows = session.execute(
         sa.select(Conversation.id, sa.func.min(Post.created_at))
         .join(Post, Post.conversation_id == Conversation.id)
         .where(
             Conversation.id.in_(conversation_ids),
             Post.is_own.is_(True),
+            Post.parent_external_id.is_not(None),
             Post.created_at >= Conversation.first_inbound_at,
         )
         .group_by(Conversation.id)
