@@ -6,7 +6,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from ascolto.web.deps import NotSignedInError
+from ascolto.web.deps import NotSignedInError, find_user
 from ascolto.web.i18n import N_
 from ascolto.web.templating import is_fragment, render, words_for
 from inbox.errors import InboxError
@@ -44,6 +44,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def show_error(request: Request, status: int, message: str) -> Response:
     """Answer with an error: a message for a fragment, a page for a browser. `message` is already translated."""
+    if not hasattr(request.state, "user"):  # an address no route knows: nobody has asked yet who this is
+        find_user(request, request.app.state.house)
     title = words_for(request).gettext(TITLES.get(status, TITLES[SERVER_ERROR]))
     template = "errors/fragment.html" if is_fragment(request) else "errors/page.html"
     return render(request, template, {"status": status, "title": title, "message": message}, status=status)

@@ -85,6 +85,17 @@ class Formats:
         """Write an age in the fewest characters: "4 min", "3 h", "2 d" (Italian: "2 g")."""
         return self.span(max(now - value, timedelta()))
 
+    def money(self, micros: int) -> str:
+        """Write millionths of a US dollar as an amount: "$1.25", "US$ 1,25"; small change keeps three places."""
+        amount = micros / 1_000_000
+        pattern = "#,##0.00" if amount == 0 or abs(amount) >= 0.01 else "#,##0.000"  # noqa: PLR2004 - a cent
+        text = format_decimal(amount, format=pattern, locale=self.language)
+        return f"{text} $" if self.language == "it" else f"${text}"
+
+    def seconds(self, seconds: int) -> str:
+        """Write an interval given in seconds: "10 s", "2 min", "1 h"."""
+        return f"{seconds} s" if seconds < 60 else self.span(timedelta(seconds=seconds))  # noqa: PLR2004 - a minute
+
     def span(self, length: timedelta) -> str:
         """Write a length of time in the fewest characters: "38 min", "1 h 57", "3 d" (Italian: "3 g")."""
         minutes = int(abs(length).total_seconds() // 60)

@@ -1,0 +1,1 @@
+"""How conversations are put on the screen: filters of the address, cards, threads, composer."""

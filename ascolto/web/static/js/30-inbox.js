@@ -1,0 +1,179 @@
+/* The inbox: which conversation is open, what moves the focus, and what arrives while it is shown. */
+function showContext(isOpen) {
+  document.body.classList.toggle("is-context-open", isOpen);
+  if (isOpen && matchMedia("(max-width: 79.99rem)").matches) $("#context")?.focus();
+}
+
+function markOpened(id) {
+  const inbox = $(".inbox");
+  if (!inbox) return;
+  inbox.dataset.opened = id;
+  for (const link of $$("#cards a[aria-current]")) link.removeAttribute("aria-current");
+  const card = id && $(`#card-${CSS.escape(id)}`);
+  if (card) cardLink(card)?.setAttribute("aria-current", "true");
+  document.body.classList.toggle("has-thread", Boolean(id));
+}
+
+Object.assign(actions, {
+  "toggle-context": () => showContext(!document.body.classList.contains("is-context-open")),
+  back: (_button, event) => { event.preventDefault(); backToList(); },
+  "show-new": () => { const list = $("#cards"); list.scrollTop = 0; refreshList(true); },
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-reply-to]");
+  if (link) sessionStorage.setItem("focus-reply", "1");
+});
+
+/* After a conversation was swapped in: say where we are, move the focus, run the counter and the countdown. */
+document.addEventListener("htmx:after:swap", (event) => {
+  const context = event.detail.ctx;
+  if (context.target?.id !== "thread") { startCountdowns(); return; }
+  const id = /^\/c\/(\d+)(?:\?|$)/.exec(context.request.action)?.[1];
+  const isOpening = context.request.method === "GET";
+  if (isOpening && id) {
+    markOpened(id);
+    const messages = $("#messages");
+    messages.scrollTop = messages.scrollHeight;
+    if (sessionStorage.getItem("focus-reply")) { sessionStorage.removeItem("focus-reply"); $("#reply-text")?.focus(); }
+    else if (!isResolvingNext) $("#thread-name")?.focus({ preventScroll: true });
+  }
+  prepareComposer();
+  startCountdowns();
+  if (!isOpening) {
+    const text = $("#reply-text");
+    if (context.response.status >= 400 && text) text.focus();
+    else if (text?.value.trim()) text.focus();
+    else if (!document.activeElement || document.activeElement === document.body) $("#messages")?.focus({ preventScroll: true });
+    const last = $$("#messages .message").at(-1);
+    if (/\/(reply|note)(\?|$)/.test(context.request.action)) last?.scrollIntoView({ block: "end" });
+    if (isResolvingNext) { isResolvingNext = false; openNext(); }
+  }
+});
+
+function openNext() {
+  const all = cards();
+  const at = all.findIndex((card) => card.dataset.id === openedId());
+  const next = all.slice(at + 1).find((card) => !card.classList.contains("is-done")) ?? all.find((card) => !card.classList.contains("is-done"));
+  if (next) cardLink(next).click(); else backToList();
+}
+
+/* Countdown to the moment an answer leaves. */
+function startCountdowns() {
+  for (const item of $$("[data-countdown]")) {
+    if (item.dataset.running) continue;
+    item.dataset.running = "1";
+    const end = Date.now() + Number(item.dataset.countdown);
+    const tick = () => {
+      if (!item.isConnected) return;
+      const left = Math.ceil((end - Date.now()) / 1000);
+      item.textContent = left > 0 ? item.dataset.words.replace("{}", left) : item.dataset.done;
+      if (left > 0) setTimeout(tick, 250); else setTimeout(() => item.isConnected && refreshOpened(), 4000);
+    };
+    tick();
+  }
+}
+
+/* Live: events say only what changed; pages are fetched as usual, at most every two seconds. */
+let listTimer = 0;
+let lastList = 0;
+let countTimer = 0;
+function scheduleList() {
+  clearTimeout(listTimer);
+  listTimer = setTimeout(() => refreshList(false), Math.max(250, 2000 - (Date.now() - lastList)));
+}
+function scheduleCounts() {
+  clearTimeout(countTimer);
+  countTimer = setTimeout(() => $("#views") && htmx.ajax("GET", `/inbox/counts${location.search}`, { target: "#live", swap: "none" }), 1500);
+}
+let openedTimer = 0;
+function refreshOpened() {
+  clearTimeout(openedTimer);
+  openedTimer = setTimeout(() => {
+    const id = openedId();
+    if (id && $("#messages")) htmx.ajax("GET", `/c/${id}/live${location.search}`, { target: "#live", swap: "none" });
+  }, 200);
+}
+
+async function refreshList(isAsked) {
+  const list = $("#cards");
+  if (!list) return;
+  lastList = Date.now();
+  const answer = await fetch(`/inbox/list${location.search}`, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } }).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(`<ol>${await answer.text()}</ol>`, "text/html");
+  const isCalm = isAsked || (list.scrollTop < 8 && !list.matches(":hover") && !list.contains(document.activeElement));
+  mergeCards(list, $$("[data-id]", fresh), $(".list-empty", fresh), isCalm);
+}
+
+function mergeCards(list, found, empty, isCalm) {
+  let arrived = 0;
+  let before = null;
+  const ids = new Set(found.map((card) => card.dataset.id));
+  for (const card of found) {
+    const here = document.getElementById(card.id);
+    if (here) {
+      if (here.dataset.version !== card.dataset.version) replaceCard(here, card);
+      before = document.getElementById(card.id);
+      continue;
+    }
+    arrived += 1;
+    if (!isCalm) continue;
+    const node = document.adoptNode(card);
+    if (before) before.after(node); else list.prepend(node);
+    htmx.process(node);
+    before = node;
+  }
+  if (isCalm) {
+    /* What left this view goes, unless it is open: nothing is pulled away from under a reader. */
+    for (const card of $$(":scope > [data-id]", list).slice(0, found.length + arrived)) {
+      const isOpen = card.dataset.id === openedId();
+      if (!ids.has(card.dataset.id) && !isOpen && !card.contains(document.activeElement) && !$("#more", list)) card.remove();
+    }
+  }
+  if ((found.length || isCalm) && $(".list-empty", list) && found.length) $(".list-empty", list).remove();
+  if (empty && !cards().length && !$(".list-empty", list)) list.append(document.adoptNode(empty));
+  showPill(isCalm ? 0 : arrived);
+  if (arrived) speak($("#new-pill").dataset.one.replace("{}", arrived));
+}
+
+function replaceCard(here, card) {
+  const hadFocus = here.contains(document.activeElement);
+  const isOpen = here.dataset.id === openedId();
+  const node = document.adoptNode(card);
+  here.replaceWith(node);
+  if (isOpen) cardLink(node)?.setAttribute("aria-current", "true");
+  htmx.process(node);
+  if (hadFocus) cardLink(node)?.focus({ preventScroll: true });
+}
+
+function showPill(count) {
+  const pill = $("#new-pill");
+  if (!pill) return;
+  pill.hidden = !count;
+  $("span", pill).textContent = pill.dataset.one.replace("{}", count);
+}
+
+const stream = $("#stream");
+if (stream) {
+  let isLost = false;
+  stream.addEventListener("conversation", (event) => {
+    const data = JSON.parse(event.detail.data || "{}");
+    scheduleList();
+    if (String(data.id) === openedId()) refreshOpened();
+  });
+  stream.addEventListener("reply", (event) => {
+    const data = JSON.parse(event.detail.data || "{}");
+    if (!data.id || String(data.id) === openedId()) refreshOpened();
+    scheduleList();
+  });
+  stream.addEventListener("counts", scheduleCounts);
+  stream.addEventListener("resync", () => {
+    if (isLost) { isLost = false; showToast(stream.dataset.back, "good"); }
+    if (!$(".inbox")) return;
+    scheduleList(); scheduleCounts(); refreshOpened();
+  });
+  stream.addEventListener("htmx:sse:error", () => {
+    if (!isLost && navigator.onLine !== undefined) { isLost = true; showToast(stream.dataset.lost, "bad"); }
+  });
+}
