@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from ascolto.demo.town.state import Route, TownAccount, TownNetwork, TownPost, TownRequest, TownResponse
+from ascolto.demo.town.x_bodies import EPOCH_MS, invalid, missing, moment_of, order, problem, user_json, wire_time
 from ascolto.demo.town.x_search import MENTION, compile_query, wire_text
-from connectors.length import measure
 from connectors.base import LengthRule
+from connectors.length import measure
 
-_EPOCH_MS = 1288834974657
 _DEFAULT_FIELDS = {"id", "text", "edit_history_tweet_ids"}
-_PROBLEMS = "https://api.twitter.com/2/problems/"
 _SEARCH_DAYS = 7
 _NOT_SUMMONED = (
     "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the "
@@ -79,9 +78,9 @@ class XTown(TownNetwork):
 
     def _refusal(self, request: TownRequest, left: int) -> TownResponse | None:
         if self.options["credits_gone"]:
-            return _problem(402, "CreditsDepleted", "Your account has no credits left.", kind="credits")
+            return problem(402, "CreditsDepleted", "Your account has no credits left.", kind="credits")
         if self.options["usage_capped"]:
-            return _problem(429, "UsageCapExceeded", "Usage cap exceeded: Monthly product cap", kind="usage-capped")
+            return problem(429, "UsageCapExceeded", "Usage cap exceeded: Monthly product cap", kind="usage-capped")
         if left < 0:
             return self.error(429, "Too Many Requests")
         is_app = request.token() == "town-x-app-only"
@@ -89,13 +88,13 @@ class XTown(TownNetwork):
             return self.error(401, "Unauthorized")
         if is_app and (request.method != "GET" or request.path == "/2/users/me"):
             detail = "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint."
-            return _problem(403, "Unsupported Authentication", detail, kind="unsupported-authentication")
+            return problem(403, "Unsupported Authentication", detail, kind="unsupported-authentication")
         return None
 
     def error(self, status: int, message: str) -> TownResponse:
         """Give X's problem object."""
         titles = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found Error", 429: "Too Many Requests"}
-        return _problem(status, titles.get(status, "Internal Server Error"), message)
+        return problem(status, titles.get(status, "Internal Server Error"), message)
 
     def signed_in(self, request: TownRequest) -> TownAccount | None:
         """Read OAuth 1 headers too, and tokens that were renewed ("~2")."""
@@ -109,7 +108,7 @@ class XTown(TownNetwork):
 
     def new_post_id(self, created_at: datetime) -> str:
         """Give an id that holds its moment, as X's do."""
-        number = (int(created_at.timestamp() * 1000) - _EPOCH_MS) << 22
+        number = (int(created_at.timestamp() * 1000) - EPOCH_MS) << 22
         while str(number) in self.posts:
             number += 1
         return str(number)
@@ -118,42 +117,41 @@ class XTown(TownNetwork):
 
     def _me(self, request: TownRequest, _match: re.Match[str]) -> TownResponse:
         account = self.signed_in(request)
-        return self.error(401, "Unauthorized") if account is None else TownResponse.json({"data": _user(account)})
+        return self.error(401, "Unauthorized") if account is None else TownResponse.json({"data": user_json(account)})
 
     def _user(self, _request: TownRequest, match: re.Match[str]) -> TownResponse:
         if match.group(1) not in self._by_handle:
-            problem = _missing("user", "username", match.group(1))
-            return TownResponse.json({"errors": [problem]})
-        return TownResponse.json({"data": _user(self.account(match.group(1)))})
+            return TownResponse.json({"errors": [missing("user", "username", match.group(1))]})
+        return TownResponse.json({"data": user_json(self.account(match.group(1)))})
 
     def _mentions(self, request: TownRequest, match: re.Match[str]) -> TownResponse:
         account = self.accounts.get(match.group(1))
         if account is None:
-            return TownResponse.json({"errors": [_missing("user", "id", match.group(1))]})
+            return TownResponse.json({"errors": [missing("user", "id", match.group(1))]})
         mine = [p for p in self.listed() if account.handle in self._named(p) and p.author != account.handle]
-        mine = sorted(mine, key=_order)[-int(self.options["mentions_reach"]) :]
-        return self._page(request, mine, least=5, token_name="pagination_token")
+        mine = sorted(mine, key=order)[-int(self.options["mentions_reach"]) :]
+        return self._page(request, mine, least=5, cursor="pagination_token")
 
     def _timeline(self, request: TownRequest, match: re.Match[str]) -> TownResponse:
         account = self.accounts.get(match.group(1))
         if account is None:
-            return TownResponse.json({"errors": [_missing("user", "id", match.group(1))]})
+            return TownResponse.json({"errors": [missing("user", "id", match.group(1))]})
         start = request.first("start_time")
         since = datetime.fromisoformat(start) if start else datetime.min.replace(tzinfo=UTC)
         mine = [p for p in self.listed() if p.author == account.handle and p.created_at >= since]
-        return self._page(request, mine, least=5, token_name="pagination_token")
+        return self._page(request, mine, least=5, cursor="pagination_token")
 
     def _search(self, request: TownRequest, _match: re.Match[str]) -> TownResponse:
         earliest = self.clock() - timedelta(days=_SEARCH_DAYS)
         since, query = request.first("since_id"), request.first("query")
         if not query or len(query) > 512:
-            return _invalid("query", query, "Invalid 'query'")
-        if since and _moment(since) < earliest:
+            return invalid("query", query, "Invalid 'query'")
+        if since and moment_of(since) < earliest:
             words = f"'since_id' must be a tweet id created after [{earliest:%Y-%m-%dT%H:%MZ}]."
-            return _invalid("since_id", since, words)
+            return invalid("since_id", since, words)
         fits = compile_query(query)
         found = [p for p in self.listed() if p.created_at >= earliest and fits(self._facts(p))]
-        return self._page(request, found, least=10, token_name="next_token")
+        return self._page(request, found, least=10, cursor="next_token")
 
     def _look_up(self, request: TownRequest, _match: re.Match[str]) -> TownResponse:
         versions = {self._version(post): post for post in self.posts.values()}
@@ -161,7 +159,7 @@ class XTown(TownNetwork):
         for post_id in request.first("ids").split(","):
             post = self.posts.get(post_id) or versions.get(post_id)
             if post is None or post.is_deleted or post.visible_at > self.clock():
-                problems.append(_missing("tweet", "ids", post_id))
+                problems.append(missing("tweet", "ids", post_id))
             else:
                 found.append(post)
         body = self._body(request, found)
@@ -169,17 +167,17 @@ class XTown(TownNetwork):
             body["errors"] = problems
         return TownResponse.json(body)
 
-    def _page(self, request: TownRequest, posts: list[TownPost], *, least: int, token_name: str) -> TownResponse:
+    def _page(self, request: TownRequest, posts: list[TownPost], *, least: int, cursor: str) -> TownResponse:
         """Cut a page, newest first; tokens are opaque and only taken as they were given."""
         size = request.first("max_results", "10")
         if not size.isdigit() or not least <= int(size) <= 100:
-            return _invalid("max_results", size, f"The `max_results` query parameter value [{size}] is not between")
-        token = request.first(token_name)
+            return invalid("max_results", size, f"The `max_results` query parameter value [{size}] is not between")
+        token = request.first(cursor)
         if token and not re.fullmatch(r"7140d\d+", token):
-            return _invalid(token_name, token, f"Invalid '{token_name}'")
+            return invalid(cursor, token, f"Invalid '{cursor}'")
         since, until = request.first("since_id", "0"), request.first("until_id")
         below = min(int(edge) for edge in (until or "9" * 20, token.removeprefix("7140d") or "9" * 20))
-        fitting = sorted((p for p in posts if int(since) < int(p.id) < below), key=_order, reverse=True)
+        fitting = sorted((p for p in posts if int(since) < int(p.id) < below), key=order, reverse=True)
         chosen = fitting[: int(size)]
         body = self._body(request, chosen)
         body["meta"] = {"result_count": len(chosen)}
@@ -200,7 +198,7 @@ class XTown(TownNetwork):
         body = request.json()
         text, target = str(body.get("text", "")), body.get("reply", {}).get("in_reply_to_tweet_id")
         if not text.strip() or measure(text, LengthRule.X_WEIGHTED) > int(self.options["max_weight"]):
-            return _problem(400, "Invalid Request", "Your Tweet text is too long.", kind="invalid-request")
+            return problem(400, "Invalid Request", "Your Tweet text is too long.", kind="invalid-request")
         if target and self.listed_post(target) is None:
             words = "You attempted to reply to a Tweet that is deleted or not visible to you."
             return self.error(403, words)
@@ -284,14 +282,14 @@ class XTown(TownNetwork):
 
     def _version(self, post: TownPost) -> str:
         moment = post.edited_at
-        return str((int(moment.timestamp() * 1000) - _EPOCH_MS) << 22) if moment else post.id
+        return str((int(moment.timestamp() * 1000) - EPOCH_MS) << 22) if moment else post.id
 
     def _body(self, request: TownRequest, posts: list[TownPost]) -> dict[str, Any]:
         fields = _DEFAULT_FIELDS | set(request.first("tweet.fields").split(","))
         body: dict[str, Any] = {"data": [self._post(post, fields.__contains__) for post in posts]}
         if "author_id" in request.first("expansions").split(","):
             handles = dict.fromkeys(post.author for post in posts)
-            body["includes"] = {"users": [_user(self.account(handle)) for handle in handles]}
+            body["includes"] = {"users": [user_json(self.account(handle)) for handle in handles]}
         return body
 
     def _post(self, post: TownPost, is_wanted: Callable[[str], bool]) -> dict[str, Any]:
@@ -310,7 +308,7 @@ class XTown(TownNetwork):
             "edit_history_tweet_ids": [post.id, self._version(post)] if post.edited_at else [post.id],
             "author_id": self.account(post.author).id,
             "conversation_id": self.root_of(post).id,
-            "created_at": f"{post.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{post.created_at.microsecond // 1000:03d}Z",
+            "created_at": wire_time(post.created_at),
             "lang": post.language or "und",
             "public_metrics": {
                 "retweet_count": int(post.extra.get("reposts", 0)),
@@ -328,49 +326,3 @@ class XTown(TownNetwork):
             for name, value in whole.items()
             if is_wanted(name) and (value is not None or name in {"text", "id"})
         }
-
-
-def _user(account: TownAccount) -> dict[str, Any]:
-    return {
-        "id": account.id,
-        "name": account.name,
-        "username": account.handle,
-        "verified": bool(account.extra.get("verified")),
-        "public_metrics": {"followers_count": account.followers, "following_count": 0, "tweet_count": 0},
-        "profile_image_url": f"https://pbs.town.example/{account.handle}.png",
-    }
-
-
-def _order(post: TownPost) -> int:
-    return int(post.id)
-
-
-def _moment(post_id: str) -> datetime:
-    return datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, tz=UTC)
-
-
-def _problem(status: int, title: str, detail: str, *, kind: str = "") -> TownResponse:
-    body = {"title": title, "detail": detail, "type": f"{_PROBLEMS}{kind}" if kind else "about:blank", "status": status}
-    return TownResponse.json(body, status=status)
-
-
-def _invalid(name: str, value: str, message: str) -> TownResponse:
-    body = {
-        "errors": [{"parameters": {name: [value]}, "message": message}],
-        "title": "Invalid Request",
-        "detail": "One or more parameters to your request was invalid.",
-        "type": f"{_PROBLEMS}invalid-request",
-    }
-    return TownResponse.json(body, status=400)
-
-
-def _missing(kind: str, parameter: str, value: str) -> dict[str, str]:
-    return {
-        "value": value,
-        "detail": f"Could not find {kind} with {parameter}: [{value}].",
-        "title": "Not Found Error",
-        "resource_type": kind,
-        "parameter": parameter,
-        "resource_id": value,
-        "type": f"{_PROBLEMS}resource-not-found",
-    }

@@ -20,18 +20,18 @@ def compile_query(query: str) -> Test:
     """Give a test for a post's facts: text, author, conversation_id, language, is_retweet. Blank means AND."""
     every: list[Test] = []
     alternatives: list[Test] | None = None
-    for token in _TOKEN.findall(query):
-        if token == "(":
+    for word in _TOKEN.findall(query):
+        if word == "(":
             alternatives = []
-        elif token == ")" and alternatives is not None:
+        elif word == ")" and alternatives is not None:
             every.append(_any(alternatives))
             alternatives = None
-        elif token == "OR":
+        elif word == "OR":
             continue
         elif alternatives is not None:
-            alternatives.append(_compile_term(token))
+            alternatives.append(_compile_term(word))
         else:
-            every.append(_compile_term(token))
+            every.append(_compile_term(word))
     return lambda facts: all(test(facts) for test in every)
 
 
