@@ -144,7 +144,7 @@ def clean_post(post: FetchedPost, now: datetime) -> CleanPost:
     parent = _clean_reference(post.parent_id, external_id)
     thread = _clean_reference(post.thread_id, None)
     repost_of = _clean_reference(post.repost_of, external_id)
-    author = _clean_author(post.author, network, instance)
+    author = clean_author(post.author, network, instance)
     return CleanPost(
         fetched=post,
         author=author,
@@ -241,7 +241,8 @@ def _clean_edit(value: datetime | None, created_at: datetime, now: datetime) -> 
     return max(created_at, min(value, now)).astimezone(UTC)
 
 
-def _clean_author(author: Author, network: str, instance: str) -> CleanAuthor:
+def clean_author(author: Author, network: str, instance: str) -> CleanAuthor:
+    """Give an author whose fields fit; one without id is known by the handle, one without both as "unknown"."""
     handle = _shorten(author.handle, MAX_NAME).lstrip("@")
     external_id = _shorten(author.external_id, MAX_ID) or handle or UNKNOWN_AUTHOR
     return CleanAuthor(

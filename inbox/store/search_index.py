@@ -39,29 +39,26 @@ _POSTGRES_CREATE = (
         brand_id bigint NOT NULL,
         post_id bigint NOT NULL REFERENCES post (id) ON DELETE CASCADE,
         document tsvector NOT NULL,
-        author tsvector NOT NULL,
         PRIMARY KEY (brand_id, post_id)
     )
     """,
     "CREATE INDEX post_search_document ON post_search USING gin (document)",
-    "CREATE INDEX post_search_author ON post_search USING gin (author)",
     "CREATE INDEX post_search_post ON post_search (post_id)",
 )
 _SQLITE_DELETE = "DELETE FROM post_search WHERE rowid = ?"
 _SQLITE_INSERT = "INSERT INTO post_search (rowid, words, author) VALUES (?, ?, ?)"
 _POSTGRES_UPSERT = sa.text("""
-    INSERT INTO post_search (brand_id, post_id, document, author)
+    INSERT INTO post_search (brand_id, post_id, document)
     SELECT brand_id, post_id,
-           to_tsvector('simple', words) || CASE stemmed
+           to_tsvector('simple', author) || to_tsvector('simple', words) || CASE stemmed
                WHEN 'italian' THEN to_tsvector('italian', words)
                WHEN 'english' THEN to_tsvector('english', words)
-               ELSE ''::tsvector END,
-           to_tsvector('simple', author)
+               ELSE ''::tsvector END
       FROM unnest(
                CAST(:brand_ids AS bigint[]), CAST(:post_ids AS bigint[]),
                CAST(:words AS text[]), CAST(:authors AS text[]), CAST(:stemmed AS text[])
            ) AS given (brand_id, post_id, words, author, stemmed)
-    ON CONFLICT (brand_id, post_id) DO UPDATE SET document = excluded.document, author = excluded.author
+    ON CONFLICT (brand_id, post_id) DO UPDATE SET document = excluded.document
 """)
 _DOCUMENTS = """
     SELECT p.id, p.brand_id, p.text, p.title, p.language, p.language_hint, i.handle, i.display_name

@@ -90,6 +90,14 @@ def find_posts(session: Session, brand_id: int, keys: Collection[PostKey]) -> di
     return found
 
 
+def list_stored_posts(session: Session, post_ids: Sequence[int]) -> dict[int, StoredPost]:
+    """Give these posts by id."""
+    if not post_ids:
+        return {}
+    query = sa.select(*_STORED).where(is_one_of(session, Post.id, post_ids))
+    return {int(row[0]): StoredPost(*tuple(row)) for row in session.execute(query)}
+
+
 def find_inserted(
     session: Session,
     brand_id: int,

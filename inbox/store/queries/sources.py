@@ -17,6 +17,11 @@ def get_source(session: Session, source_id: int, *, for_update: bool = False) ->
     return session.get(Source, source_id, with_for_update=for_update or None, populate_existing=for_update)
 
 
+def find_source(session: Session, brand_id: int, name: str) -> Source | None:
+    """Give a brand's source by its name."""
+    return session.scalar(sa.select(Source).where(Source.brand_id == brand_id, Source.name == name))
+
+
 def list_sources(session: Session, brand_id: int | None = None) -> Sequence[Source]:
     """Give the sources of a brand, or of all, by name."""
     query = sa.select(Source).order_by(Source.brand_id, Source.name, Source.id)
@@ -77,4 +82,10 @@ def list_quarantined(session: Session, source_id: int, limit: int = 50) -> Seque
         .order_by(Quarantine.created_at.desc(), Quarantine.id.desc())
         .limit(limit)
     )
+    return session.scalars(query).all()
+
+
+def list_unfinished_runs(session: Session, source_id: int) -> Sequence[PollRun]:
+    """Give polls of a source that were opened and never closed: their process died."""
+    query = sa.select(PollRun).where(PollRun.source_id == source_id, PollRun.finished_at.is_(None))
     return session.scalars(query).all()

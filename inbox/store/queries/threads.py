@@ -103,11 +103,11 @@ def find_awaited(session: Session, place: Place, external_ids: Sequence[str]) ->
         )
         .group_by(Post.parent_external_id)
     )
-    found: dict[str, int] = {}
-    for parent, conversation_id in session.execute(query):
-        if parent is not None and conversation_id is not None:
-            found[parent] = conversation_id
-    return found
+    return {
+        parent: conversation_id
+        for parent, conversation_id in session.execute(query)
+        if parent is not None and conversation_id is not None
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,158 @@
+"""Tagging: new posts get the machine's labels. A text the tagger fails on costs only itself."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from inbox.reputation.rollups import mark_dirty
+from inbox.store.queries.posts import (
+    TextToTag,
+    list_due_for_tagging,
+    list_language_corrections,
+    list_texts_to_tag,
+)
+from inbox.store.search_index import STEMMED, index_posts
+from inbox.store.statements import table_of, upsert
+from inbox.store.tables import Post, PostTags
+from inbox.store.types import PostState
+from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tagger, Tags
+
+log = structlog.get_logger(__name__)
+DIGITS = 4
+TAGS_KEY = ("brand_id", "post_id")
+MAX_ERROR = 500
+
+
+def due_for_tagging(session: Session, limit: int) -> list[int]:
+    """Give posts waiting for tags, in order of arrival."""
+    return list_due_for_tagging(session, limit)
+
+
+def tag_posts(session: Session, post_ids: Sequence[int], tagger: Tagger, now: datetime) -> list[int]:
+    """Tag those of these posts that wait for it; gives their ids, ready for routing. The caller commits.
+
+    Corrections by people stay: they stand apart, and a corrected language is kept on the post too. A post the
+    tagger cannot read goes on with unsure labels and the reason, so that a person sees it.
+    """
+    session.flush()
+    posts = list_texts_to_tag(session, post_ids)
+    if not posts:
+        return []
+    rows = _tag_or_halve(posts, tagger, now)
+    upsert(session, PostTags, rows, TAGS_KEY, [name for name in rows[0] if name not in TAGS_KEY])
+    corrected = list_language_corrections(session, [post.id for post in posts])
+    languages = {post.id: corrected.get(post.id) or str(row["language"]) for post, row in zip(posts, rows, strict=True)}
+    table = table_of(Post)
+    session.connection().execute(
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("the_id"))
+        .values(
+            state=PostState.TAGGED,
+            language=sa.bindparam("found_language"),
+            tag_attempts=table.c.tag_attempts + 1,
+        ),
+        [
+            {"the_id": post_id, "found_language": None if language == UNDETERMINED else language}
+            for post_id, language in languages.items()
+        ],
+    )
+    session.expire_all()
+    _index_stems(session, posts, languages)
+    by_brand: dict[int, list[datetime]] = {}
+    for post in posts:
+        by_brand.setdefault(post.brand_id, []).append(post.created_at)
+    for brand_id in sorted(by_brand):
+        mark_dirty(session, brand_id, by_brand[brand_id], now)
+    return [post.id for post in posts]
+
+
+def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> list[dict[str, Any]]:
+    """Give a row of tags for each post, in order; when a call fails, its halves are tried, down to one text."""
+    texts = [f"{post.title}\n{post.text}".strip() for post in posts]
+    try:
+        tags = tagger.tag(texts, [post.language_hint for post in posts])
+        if len(tags) != len(posts):
+            raise ValueError(f"{len(posts)} texts, {len(tags)} tags")  # noqa: TRY301 - handled like any failure of it
+        return [_row(post, tags, place, now) for place, post in enumerate(posts)]
+    except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the other texts
+        if len(posts) == 1:
+            log.warning("tag.failed", post=posts[0].id, kind=type(error).__name__)
+            return [_empty_row(posts[0], tagger.name, type(error).__name__, now)]
+    middle = len(posts) // 2
+    return _tag_or_halve(posts[:middle], tagger, now) + _tag_or_halve(posts[middle:], tagger, now)
+
+
+def _row(post: TextToTag, tags: Tags, place: int, now: datetime) -> dict[str, Any]:
+    error = tags.errors.get(place)
+    sentiment = _numbers(SENTIMENTS, tags.sentiment[place])
+    intents = _numbers(INTENTS, tags.intents[place])
+    if sentiment is None or intents is None:
+        return _empty_row(post, tags.tagger, "the tagger gave a probability that is no number", now)
+    label = max(sentiment, key=sentiment.__getitem__)
+    # The likeliest first: lists and cells show the first.
+    labels = sorted(tags.intent_labels[place], key=lambda name: -intents.get(name, 0.0))
+    return {
+        "brand_id": post.brand_id,
+        "post_id": post.id,
+        "tagger": tags.tagger,
+        "language": tags.languages[place] or UNDETERMINED,
+        "language_confidence": round(float(tags.language_confidence[place]), DIGITS),
+        "sentiment_label": label,
+        "sentiment_confidence": sentiment[label],
+        "sentiment_unsure": bool(tags.sentiment_unsure[place]),
+        "sentiment": sentiment,
+        "intent_labels": labels,
+        "intents_unsure": bool(tags.intents_unsure[place]),
+        "intents": intents,
+        "entities": [
+            {"kind": one.kind, "name": one.name, "text": one.text, "start": one.start, "end": one.end}
+            for one in tags.entities[place]
+        ],
+        "error": error[:MAX_ERROR] if error else None,
+        "tagged_at": now,
+    }
+
+
+def _empty_row(post: TextToTag, tagger: str, reason: str, now: datetime) -> dict[str, Any]:
+    even = round(1 / len(SENTIMENTS), DIGITS)
+    return {
+        "brand_id": post.brand_id,
+        "post_id": post.id,
+        "tagger": tagger,
+        "language": UNDETERMINED,
+        "language_confidence": 0.0,
+        "sentiment_label": "neutral",
+        "sentiment_confidence": even,
+        "sentiment_unsure": True,
+        "sentiment": dict.fromkeys(SENTIMENTS, even),
+        "intent_labels": [],
+        "intents_unsure": True,
+        "intents": dict.fromkeys(INTENTS, 0.0),
+        "entities": [],
+        "error": reason[:MAX_ERROR],
+        "tagged_at": now,
+    }
+
+
+def _numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, float] | None:
+    numbers = {name: round(float(value), DIGITS) for name, value in zip(names, values, strict=True)}
+    return numbers if all(math.isfinite(number) for number in numbers.values()) else None
+
+
+def _index_stems(session: Session, posts: Sequence[TextToTag], languages: Mapping[int, str]) -> None:
+    """Index anew the posts whose language is only known now; SQLite keeps no stems."""
+    if session.connection().dialect.name == "sqlite":
+        return
+    index_posts(
+        session,
+        [
+            post.id
+            for post in posts
+            if languages[post.id][:2] in STEMMED and languages[post.id][:2] != (post.language_hint or "")[:2]
+        ],
+    )
