@@ -9,6 +9,7 @@
 Nothing is stored here and nothing is downloaded. A text that cannot be tagged is noted in `errors`, the rest go on.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -146,27 +147,46 @@ class EmbeddedTagger:
 def load_tagger(*, terms: BrandTerms | None = None, model: str = DEFAULT_MODEL, folder: Path | None = None) -> Tagger:
     """Load the tagger of the package (or another `model` in `folder`); raises ModelFileError naming a bad file."""
     path = (folder or MODELS) / model
-    described = _read_description(path)
-    heads: dict[str, _Heads] = {}
-    for language, calibration in described.items():
-        ngrams = load_ngrams(path / f"{language}.npz", language)
-        if ngrams.outputs != _OUTPUTS:
-            raise ModelFileError(f"{language}.npz in {path} has other labels than this version")
-        heads[language] = _Heads(model=ngrams, sentiment=calibration[0], intents=calibration[1])
+    heads = {
+        language: _load_heads(path / f"{language}.npz", language, described)
+        for language, described in _read_description(path).items()
+    }
     return EmbeddedTagger(name=model.replace("-", "."), heads=heads, terms=terms or BrandTerms())
 
 
-def _read_description(path: Path) -> dict[str, tuple[SentimentHead, IntentHead]]:
-    """Read the calibration of every language from model.json."""
+class _Described(TypedDict):
+    """What model.json tells of one language."""
+
+    sha256: str
+    sentiment: dict[str, list[float] | float]
+    intents: dict[str, list[float] | float]
+
+
+def _read_description(path: Path) -> dict[str, _Described]:
+    """Read what model.json tells of every language."""
     file = path / "model.json"
     try:
-        languages = json.loads(file.read_text(encoding="utf-8"))["languages"]
-        return {
-            code: (_sentiment_head(entry["sentiment"]), _intent_head(entry["intents"]))
-            for code, entry in languages.items()
-        }
+        described: dict[str, _Described] = json.loads(file.read_text(encoding="utf-8"))["languages"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(f"cannot use {file.name} in {path}: {error}") from error
+    return described
+
+
+def _load_heads(file: Path, language: str, described: _Described) -> _Heads:
+    """Load one language's weights, if they are the ones described, and its calibration."""
+    model = load_ngrams(file, language)
+    try:
+        if hashlib.sha256(file.read_bytes()).hexdigest() != described["sha256"]:
+            raise ModelFileError(f"{file.name} in {file.parent} does not have the checksum in model.json")
+        if model.outputs != _OUTPUTS:
+            raise ModelFileError(f"{file.name} in {file.parent} has other labels than this version")
+        return _Heads(
+            model=model,
+            sentiment=_sentiment_head(described["sentiment"]),
+            intents=_intent_head(described["intents"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"model.json in {file.parent} is incomplete for {language}: {error!r}") from error
 
 
 def _sentiment_head(entry: dict[str, list[float] | float]) -> SentimentHead:
@@ -196,7 +216,7 @@ def _number(value: list[float] | float) -> float:
 
 def _numbers(value: list[float] | float, count: int) -> tuple[float, ...]:
     if not isinstance(value, list) or len(value) != count:
-        raise ValueError(f"expected {count} numbers")
+        raise TypeError(f"expected {count} numbers")
     return tuple(float(number) for number in value)
 
 

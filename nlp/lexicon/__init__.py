@@ -20,8 +20,10 @@ class Lexicon:
     prefixes: dict[str, tuple[str, ...]]
 
     def groups_of(self, word: str) -> tuple[str, ...]:
-        """Groups a word (or a pair) belongs to, longest prefix first."""
+        """Groups a word belongs to, by itself and by its longest listed beginning; a pair only by itself."""
         found = self.words.get(word, ())
+        if " " in word:
+            return found
         for end in range(len(word), _MIN_PREFIX - 1, -1):
             by_prefix = self.prefixes.get(word[:end])
             if by_prefix:

@@ -24,12 +24,11 @@ JUDGED = ("umsab/english_val.jsonl", "umsab/italian_val.jsonl", "tweeteval_senti
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Labelled texts: sentiment (n,) int, -1 unknown; intents (n, 10) float, NaN unknown; weight (n,) float."""
+    """Labelled texts: sentiment (n,) int, intents (n, 10) float, NaN unknown."""
 
     texts: list[str]
     sentiment: NDArray[np.int64]
     intents: NDArray[np.float64]
-    weight: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -57,7 +56,7 @@ def judged_keys(folder: Path) -> frozenset[str]:
     return frozenset(text_key(str(row["text"])) for name in JUDGED for row in read_lines(folder / name))
 
 
-def own_examples(posts: Iterable[LabelledPost], *, weight: float = 1.0) -> Examples:
+def own_examples(posts: Iterable[LabelledPost]) -> Examples:
     """Posts of the corpus as examples."""
     kept = list(posts)
     return Examples(
@@ -66,11 +65,10 @@ def own_examples(posts: Iterable[LabelledPost], *, weight: float = 1.0) -> Examp
         intents=np.array([[intent in post.intents for intent in INTENTS] for post in kept], dtype=np.float64).reshape(
             -1, len(INTENTS)
         ),
-        weight=np.full(len(kept), weight),
     )
 
 
-def public_sentiment(folder: Path, *, weight: float = 1.0) -> Examples:
+def public_sentiment(folder: Path) -> Examples:
     """English posts labelled with sentiment (SemEval-2017), less every judged text."""
     forbidden = judged_keys(folder)
     seen: set[str] = set()
@@ -84,28 +82,10 @@ def public_sentiment(folder: Path, *, weight: float = 1.0) -> Examples:
         seen.add(key)
         texts.append(text)
         labels.append(int(str(row["label"])))
-    return _partly(texts, sentiment=np.array(labels, dtype=np.int64), weight=weight)
-
-
-def public_intent(folder: Path, *, weight: float = 1.0) -> Examples:
-    """English customers' posts that are complaints or not (ACL 2019): only that intent is known."""
-    forbidden = judged_keys(folder)
-    rows = [
-        row
-        for row in read_lines(folder / "complaints_acl19/all_train.jsonl")
-        if text_key(str(row["text"])) not in forbidden
-    ]
-    examples = _partly([clean_tweet(str(row["text"])) for row in rows], weight=weight)
-    examples.intents[:, INTENTS.index("complaint")] = [float(str(row["label"])) for row in rows]
-    return examples
-
-
-def _partly(texts: list[str], *, sentiment: NDArray[np.int64] | None = None, weight: float) -> Examples:
     return Examples(
         texts=texts,
-        sentiment=np.full(len(texts), -1, dtype=np.int64) if sentiment is None else sentiment,
+        sentiment=np.array(labels, dtype=np.int64),
         intents=np.full((len(texts), len(INTENTS)), np.nan),
-        weight=np.full(len(texts), weight),
     )
 
 
@@ -115,15 +95,4 @@ def join(*parts: Examples) -> Examples:
         texts=[text for part in parts for text in part.texts],
         sentiment=np.concatenate([part.sentiment for part in parts]),
         intents=np.concatenate([part.intents for part in parts]),
-        weight=np.concatenate([part.weight for part in parts]),
-    )
-
-
-def take(examples: Examples, rows: NDArray[np.intp]) -> Examples:
-    """Some of the rows, in that order."""
-    return Examples(
-        texts=[examples.texts[row] for row in rows],
-        sentiment=examples.sentiment[rows],
-        intents=examples.intents[rows],
-        weight=examples.weight[rows],
     )

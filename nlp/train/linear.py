@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix  # type: ignore[import-untyped]  # scipy publishes no types
+from scipy.sparse import csr_matrix, hstack  # type: ignore[import-untyped]  # scipy publishes no types
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
@@ -21,13 +21,19 @@ OUTPUTS = (*(f"sentiment:{label}" for label in SENTIMENTS), *(f"intent:{label}" 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is tuned: smallest document counts by block, regularisation, and the share of weight of our own posts."""
+    """What is tuned: smallest document counts, regularisation, and the scale of blocks and of leaning.
+
+    Leaning: our own heads take the scores of heads fitted on public posts alone as features, times this scale.
+    """
 
     min_words: int = 2
     min_chars: int = 3
     max_features: int = 60_000
-    sentiment_c: float = 1.0
-    intent_c: float = 4.0
+    public_c: float = 1.0
+    sentiment_lean: float = 0.5
+    intent_lean: float = 0.15
+    sentiment_c: float = 2.0
+    intent_c: float = 8.0
     block_scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 0.6)
 
 
@@ -80,65 +86,84 @@ def normalise(counts: Counts, columns: Sequence[int], recipe: Recipe) -> csr_mat
     return matrix
 
 
-def fit_heads(
-    examples: Examples,
-    counts: Counts,
-    *,
-    rows: NDArray[np.intp],
-    own: NDArray[np.intp],
-    language: str,
-    recipe: Recipe,
-) -> NgramModel:
-    """Fit sentiment (one regression) and every intent (one each) on what is known of `rows`; `own` are ours of them."""
-    columns = choose_columns(counts, rows, own, recipe)
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is the same in every fold: the normalised features, and what public posts taught about them.
+
+    matrix: (n_examples, n_features); taught: (n_features, n_taught) weights of heads fitted on public posts alone,
+    whose scores our own heads lean on (none for a language without public posts).
+    """
+
+    matrix: csr_matrix
+    features: list[tuple[int, str]]
+    taught: NDArray[np.float64]
+    recipe: Recipe
+
+
+def lay_ground(counts: Counts, examples: Examples, *, own: NDArray[np.intp], recipe: Recipe) -> Ground:
+    """Choose features and learn from the public posts; `own` are the rows of ours, whose labels are not looked at."""
+    columns = choose_columns(counts, np.arange(len(examples)), own, recipe)
     matrix = normalise(counts, columns, recipe)
-    weights = np.zeros((len(columns), len(OUTPUTS)))
+    public = np.setdiff1d(np.arange(len(examples)), own)
+    taught = np.zeros((len(columns), 0))
+    if len(public):
+        model = LogisticRegression(C=recipe.public_c, max_iter=300, tol=1e-3)
+        model.fit(matrix[public], examples.sentiment[public])
+        taught = model.coef_.T
+    return Ground(
+        matrix=matrix,
+        features=[counts.features[column] for column in columns],
+        taught=taught,
+        recipe=recipe,
+    )
+
+
+def fit_heads(ground: Ground, examples: Examples, *, rows: NDArray[np.intp], language: str) -> NgramModel:
+    """Fit sentiment (one regression) and every intent (one each) on `rows` of our own posts."""
+    recipe, inside = ground.recipe, ground.matrix[rows]
+    weights = np.zeros((len(ground.features), len(OUTPUTS)))
     intercepts = np.zeros(len(OUTPUTS))
-    known = rows[examples.sentiment[rows] >= 0]
-    model = LogisticRegression(C=recipe.sentiment_c, max_iter=300, tol=1e-3)
-    model.fit(matrix[known], examples.sentiment[known], sample_weight=examples.weight[known])
-    weights[:, : len(SENTIMENTS)] = model.coef_.T
-    intercepts[: len(SENTIMENTS)] = model.intercept_
+    weights[:, : len(SENTIMENTS)], intercepts[: len(SENTIMENTS)] = _fit(
+        inside, examples.sentiment[rows], ground.taught * recipe.sentiment_lean, recipe.sentiment_c
+    )
     for column in range(len(INTENTS)):
-        labelled = rows[~np.isnan(examples.intents[rows, column])]
-        binary = LogisticRegression(C=recipe.intent_c, max_iter=300, tol=1e-3)
-        binary.fit(matrix[labelled], examples.intents[labelled, column] > 0, sample_weight=examples.weight[labelled])
-        weights[:, len(SENTIMENTS) + column] = binary.coef_[0]
-        intercepts[len(SENTIMENTS) + column] = binary.intercept_[0]
-    features = [counts.features[column] for column in columns]
-    weights *= np.array([recipe.block_scale[block] for block, _ in features])[:, None]
+        output = len(SENTIMENTS) + column
+        weights[:, output : output + 1], intercepts[output : output + 1] = _fit(
+            inside, examples.intents[rows, column] > 0, ground.taught * recipe.intent_lean, recipe.intent_c
+        )
+    weights *= np.array([recipe.block_scale[block] for block, _ in ground.features])[:, None]
     return NgramModel(
         language=language,
-        features=features,
+        features=ground.features,
         weights=weights.astype(np.float16).astype(np.float32),
         intercepts=intercepts.astype(np.float32),
         outputs=OUTPUTS,
     )
 
 
+def _fit(
+    matrix: csr_matrix, gold: NDArray[np.generic], taught: NDArray[np.float64], c: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit one regression on the features and the taught scores; give weights (n_features, n) and intercepts (n,)."""
+    width = matrix.shape[1]
+    model = LogisticRegression(C=c, max_iter=500, tol=1e-4)
+    model.fit(hstack([matrix, csr_matrix(matrix @ taught)]).tocsr(), gold)
+    return model.coef_.T[:width] + taught @ model.coef_.T[width:], model.intercept_
+
+
 def out_of_fold(
+    ground: Ground,
     examples: Examples,
-    counts: Counts,
     *,
     own: NDArray[np.intp],
     language: str,
-    recipe: Recipe,
     folds: int = 5,
     seed: int = 7,
 ) -> NDArray[np.float32]:
-    """(n_own, n_outputs) scores of our own posts, each by heads that have not seen it."""
+    """(n_own, n_outputs) scores of our own posts, each by heads that have not seen its labels."""
     scores = np.zeros((len(own), len(OUTPUTS)), dtype=np.float32)
-    complaint = examples.intents[own, INTENTS.index("complaint")].astype(np.int64)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    everything = np.arange(len(examples))
-    for learn, judge in splitter.split(np.zeros(len(own)), examples.sentiment[own] * 2 + complaint):
-        model = fit_heads(
-            examples,
-            counts,
-            rows=np.setdiff1d(everything, own[judge]),
-            own=own[learn],
-            language=language,
-            recipe=recipe,
-        )
+    for learn, judge in splitter.split(np.zeros(len(own)), examples.sentiment[own]):
+        model = fit_heads(ground, examples, rows=own[learn], language=language)
         scores[judge] = model.scores([tokenise(examples.texts[row]) for row in own[judge]])
     return scores
