@@ -21,13 +21,15 @@ from inbox.listening.validation import CheckedPosts, CleanPost, Refused, cap_raw
 from inbox.people.identities import IdentityKey, store_identities
 from inbox.reputation.rollups import mark_dirty
 from inbox.store.queries.posts import PostKey, find_inserted, find_posts, list_recent_refusals
-from inbox.store.queries.sources import list_own_accounts
+from inbox.store.queries.sources import list_own_accounts, list_own_handles
 from inbox.store.search_index import SearchDocument, index_documents
 from inbox.store.statements import insert_ignoring
 from inbox.store.tables import Post, PostSource, Quarantine, Source
 from inbox.store.types import PostState
 
 log = structlog.get_logger(__name__)
+# In a session's info: ids this transaction made ready to be tagged, for whoever commits it to nudge the next step.
+READY_TO_TAG = "ascolto.ready_to_tag"
 POST_KEY = ("brand_id", "network", "instance", "external_id")
 
 
@@ -60,7 +62,7 @@ class _Batch:
     now: datetime
     is_history: bool
     own: frozenset[IdentityKey]
-    own_handles: frozenset[str]
+    own_handles: frozenset[tuple[str, str]]  # network, lower-case handle
     post_ids: list[int] = field(default_factory=list)
     own_ids: list[int] = field(default_factory=list)
     edited_ids: list[int] = field(default_factory=list)
@@ -107,10 +109,14 @@ def ingest_posts(
     now: datetime,
     bad: Sequence[Refused] = (),
     is_history: bool = False,
-    own_handles: frozenset[str] = frozenset(),
+    own_authors: frozenset[IdentityKey] = frozenset(),
     tombstone_key: bytes | None = None,
 ) -> IngestReport:
-    """Store posts of any source, or of none; `own_handles` (lower case) are authors to take for our accounts."""
+    """Store posts of any source, or of none (an import).
+
+    Ours are: the accounts the brand's sources read as, identities once known as ours, `own_authors`, and the
+    brand's own handles where a network gives no id apart from the handle.
+    """
     session.flush()
     checked = check_posts(posts, now)
     erased = 0
@@ -122,8 +128,8 @@ def ingest_posts(
         source=source,
         now=now,
         is_history=is_history,
-        own=frozenset((network, instance, account) for network, instance, account, _ in accounts if account),
-        own_handles=own_handles,
+        own=own_authors | {(network, instance, account) for network, instance, account in accounts},
+        own_handles=list_own_handles(session, brand_id),
         duplicates=checked.repeated,
         refused=[*bad, *checked.refused],
     )
@@ -132,6 +138,9 @@ def ingest_posts(
     quarantined = quarantine(session, brand_id, source.id if source else None, batch.refused, now)
     mark_dirty(session, brand_id, batch.touched, now)
     times = [post.created_at for post in checked.posts]
+    own = set(batch.own_ids)
+    ready: list[int] = session.info.setdefault(READY_TO_TAG, [])
+    ready += [one for one in (*batch.post_ids, *batch.edited_ids) if one not in own]
     return IngestReport(
         stored=len(batch.post_ids),
         duplicates=batch.duplicates,
@@ -244,7 +253,8 @@ def _insert(session: Session, batch: _Batch, posts: list[CleanPost], outcome: _O
     own = batch.own | {
         (post.author.network, post.author.instance, post.author.external_id)
         for post in posts
-        if post.author.handle.lower() in batch.own_handles
+        if (post.author.network, post.author.handle.lower()) in batch.own_handles
+        and post.author.external_id.lower() == post.author.handle.lower()
     }
     authors = store_identities(session, batch.brand_id, (post.author for post in posts), batch.now, own=own)
     rows = []

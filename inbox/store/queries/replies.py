@@ -186,3 +186,8 @@ def list_replies(
 def handle_of(session: Session, identity_id: int) -> str:
     """Give an author's handle."""
     return session.scalar(sa.select(Identity.handle).where(Identity.id == identity_id)) or ""
+
+
+def conversation_of(session: Session, reply_id: int) -> int | None:
+    """Give the conversation a reply belongs to."""
+    return session.scalar(sa.select(Reply.conversation_id).where(Reply.id == reply_id))
