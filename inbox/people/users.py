@@ -156,8 +156,8 @@ def touch_sign_in(session: Session, token: str, now: datetime) -> None:
 
 def needs_touch(session: Session, token: str, now: datetime) -> bool:
     """Whether the last use noted is more than a minute ago."""
-    found = sign_in_with_user(session, _digest(token))
-    return found is not None and found[0].seen_at < now - TOUCH_AFTER
+    found = session.get(SignIn, _digest(token))  # at hand: find_signed_in has just read it
+    return found is not None and found.seen_at < now - TOUCH_AFTER
 
 
 def end_sign_in(session: Session, token: str) -> None:

@@ -38,7 +38,7 @@ class Target:
 
 def choose_target(session: Session, house: House, view: ConversationView, post_id: int | None = None) -> Target:
     """Find whom an answer goes to: the post asked for, else the latest of somebody else's; and whether it may."""
-    post = _pick_post(view.posts, post_id)
+    post = _pick_post(view.posts, post_id, view.conversation.author_id)
     if post is None:
         return Target(None, None, ReplyPermission(allowed=False, reason=NO_POST), Capabilities())
     sources = list_publishing_sources(session, view.conversation)
@@ -72,12 +72,14 @@ def post_ref(post: Post, author: Identity) -> PostRef:
     )
 
 
-def _pick_post(posts: Sequence[PostView], post_id: int | None) -> PostView | None:
+def _pick_post(posts: Sequence[PostView], post_id: int | None, waiting_id: int | None) -> PostView | None:
+    # The post asked for; else the latest of whoever waits for us; else the latest of anybody else.
     theirs = [found for found in posts if not found.post.is_own and found.post.deleted_at_source is None]
     for found in theirs:
         if found.post.id == post_id:
             return found
-    return max(theirs, key=lambda found: (found.post.created_at, found.post.id), default=None)
+    waiting = [found for found in theirs if found.author.id == waiting_id]
+    return max(waiting or theirs, key=lambda found: (found.post.created_at, found.post.id), default=None)
 
 
 def _connector(house: House, source: Source) -> Connector | None:

@@ -1,7 +1,7 @@
 """Gathers what the inbox's templates show: lists, one conversation, and the answer to an action."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ from connectors.length import measure
 from inbox.store.queries.conversation_view import ConversationView, get_conversation_view
 from inbox.store.queries.conversations import ConversationRow, ViewCounts, count_views, list_conversations, list_labels
 from inbox.store.queries.users import list_colleagues
-from inbox.store.tables import User
+from inbox.store.tables import Label, User
 from inbox.store.types import ConversationState, ReplyState, Role
 from nlp.base import INTENTS, SENTIMENTS
 
@@ -109,11 +109,11 @@ def query_of(request: Request, user: User) -> InboxQuery:
     return read_query(request.query_params, user_id=user.id, zone=formats_for(request).zone)
 
 
-def chip_writer(request: Request, session: Session) -> Callable[[str, str], str]:
+def chip_writer(request: Request, labels: Sequence[Label], users: Sequence[User]) -> Callable[[str, str], str]:
     """Give what says an active filter in words: "Sentiment: negative"."""
     say_word = words_for(request).gettext
-    labels = {str(label.id): label.name for label in list_labels(session)}
-    people = {str(person.id): person.name for person in list_colleagues(session)}
+    label_names = {str(label.id): label.name for label in labels}
+    people = {str(person.id): person.name for person in users}
     people |= {"me": say_word(N_("me")), "none": say_word(N_("nobody")), "any": say_word(N_("anybody"))}
 
     def write(name: str, value: str) -> str:
@@ -123,7 +123,7 @@ def chip_writer(request: Request, session: Session) -> Callable[[str, str], str]
             case "intent":
                 value = say_word(words.INTENT_WORDS.get(value, value))
             case "label":
-                value = labels.get(value, value)
+                value = label_names.get(value, value)
             case "assignee":
                 value = people.get(value, value)
             case "network":
@@ -170,11 +170,12 @@ def list_context(request: Request, house: House, session: Session, user: User) -
 def side_context(request: Request, house: House, session: Session, user: User) -> dict[str, Any]:
     """Give what stands around the list: counts of the views, and the choices of the filters."""
     counts = count_views(session, user.id, now=house.clock())
+    labels, users = list_labels(session), list_colleagues(session)
     return {
         "counts": view_counts(counts),
-        "chip_words": chip_writer(request, session),
-        "labels": list_labels(session),
-        "users": list_colleagues(session),
+        "chip_words": chip_writer(request, labels, users),
+        "labels": labels,
+        "users": users,
         "networks": [name for name in NETWORKS if name in house.registry.names()],
         "sentiments": SENTIMENTS,
         "intents": INTENTS,

@@ -20,10 +20,10 @@ INTENT_WORDS = {
     "other": N_("other"),
 }
 STATE_WORDS = {
-    ConversationState.OPEN: N_("Open"),
-    ConversationState.PENDING: N_("Waiting for the author"),
-    ConversationState.SNOOZED: N_("Snoozed"),
-    ConversationState.RESOLVED: N_("Resolved"),
+    ConversationState.OPEN: N_("still open"),
+    ConversationState.PENDING: N_("waits for the author"),
+    ConversationState.SNOOZED: N_("snoozed"),
+    ConversationState.RESOLVED: N_("resolved"),
 }
 REPLY_WORDS = {
     ReplyState.DRAFT: N_("Draft"),
