@@ -97,7 +97,8 @@ with `"tags"`:
   "tagger": "name.version"}}
 ```
 
-(on one line, and with every intent.) `label` is always the likeliest; `unsure` says not to trust it. Intents are independent of each other.
+On one line, and with every intent. `label` is always the likeliest; `unsure` says not to trust it; intents are
+independent of each other.
 
 ## Commands
 """

@@ -11,6 +11,7 @@ from ascolto.cli.output import JsonFlag, answer, say, write_json
 
 if TYPE_CHECKING:
     from ascolto.wiring import House
+    from inbox.store.engine import Store
 
 db_group = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -40,14 +41,13 @@ def init(
     Safe to repeat: it brings what exists up to date and changes nothing else.
     """
     from ascolto.wiring import build_house
-    from inbox.store.migrate import upgrade
 
     settings = open_settings()
     start_logs(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     house = build_house(settings)
     try:
-        upgrade(house.store)
+        prepare_database(house.store)
         brands = _load_brand(house, brand) if brand is not None else ()
         password = _add_admin(house, admin, from_stdin=password_stdin, generate=generate) if admin else None
     finally:
@@ -67,14 +67,14 @@ def init(
 def db_upgrade(as_json: JsonFlag = False) -> None:
     """Bring the database to this version's schema. Make a backup first."""
     from inbox.store.engine import Store
-    from inbox.store.migrate import current_revision, upgrade
+    from inbox.store.migrate import current_revision
 
     settings = open_settings()
     start_logs(settings)
     store = Store(settings.resolved_database_url)
     try:
         before = current_revision(store)
-        upgrade(store)
+        prepare_database(store)
         after = current_revision(store)
     finally:
         store.dispose()
@@ -94,6 +94,17 @@ def demo(
     settings = open_settings()
     start_logs(settings, is_server=True)
     show_demo(settings, port=port, reset=reset)
+
+
+def prepare_database(store: "Store") -> None:
+    """Bring tables, and on PostgreSQL the queue's too, to what this version works with."""
+    from inbox.store.migrate import upgrade
+
+    upgrade(store)
+    if not store.is_sqlite:
+        from ascolto.jobs.queue import prepare_queue
+
+        prepare_queue(store)
 
 
 def _load_brand(house: "House", path: Path) -> tuple[str, ...]:

@@ -12,9 +12,8 @@ from ascolto.cli.output import JsonFlag, answer, progress, say, write_json, writ
 from ascolto.cli.source_config import describe_fields, explain_config, read_config
 
 if TYPE_CHECKING:
-    from inbox.listening.poll import PollReport
-
     from ascolto.wiring import House
+    from inbox.listening.poll import PollReport
     from inbox.store.tables import Source
 
 group = typer.Typer(help="What we listen to: accounts and listening queries.", no_args_is_help=True)
@@ -210,15 +209,20 @@ def _tell(report: "PollReport", *, as_json: bool) -> None:
                 "stored": report.stored,
                 "duplicates": report.duplicates,
                 "quarantined": report.quarantined,
+                "skipped": report.skipped,
                 "truncated": report.truncated,
                 "error_kind": report.error_kind,
                 "error": report.error,
             }
         )
-    else:
+    elif report.skipped is None:
         say(f"{report.stored:,} new posts, {report.duplicates:,} known, {report.quarantined:,} in quarantine.")
         if report.truncated:
             say(f"The network withheld something: {report.truncated}")
+    if report.skipped is not None:
+        raise CliError(
+            f"Nothing was polled: {report.skipped}.", code=ExitCode.CONFLICT, cure="ascolto source resume NAME"
+        )
     if report.error:
         is_item = report.error_kind == "PermanentError"
         raise CliError(report.error, code=ExitCode.FAILED if is_item else ExitCode.NETWORK)
