@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connectors.facebook_posts import UNREADABLE, read_time
+from connectors.facebook_posts import UNREADABLE, read_id, read_time
 
 Item = tuple[str, int]  # a record's id and its time in epoch seconds
 
@@ -141,7 +141,7 @@ def item_of(record: Mapping[str, Any]) -> Item | None:
     """Give a record's id and time, None where it has none. A tag may be younger than the post it is on."""
     try:
         moment = read_time(record.get("tagged_time") or record["created_time"])
-        return str(record["id"]), int(moment.timestamp())
+        return read_id(record), int(moment.timestamp())
     except UNREADABLE:
         return None
 

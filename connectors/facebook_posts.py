@@ -24,6 +24,7 @@ _SITE = "https://www.facebook.com"
 _RAW_LIMIT = 20_000
 _NODE_ID = re.compile(r"\d+(?:_\d+)*")
 _MEDIA_KINDS = {"photo": "image", "album": "image", "sticker": "image", "video": "video", "video_inline": "video"}
+_COMMENT_LINK = re.compile(r"/posts/(\d+)/?\?comment_id=(\d+)(?:&reply_comment_id=(\d+))?")
 _OFFSET = re.compile(r"([+-]\d{2})(\d{2})$")
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
@@ -51,10 +52,8 @@ def read_records(records: list[Any], where: Where) -> tuple[tuple[FetchedPost, .
 
 def read_post(record: Mapping[str, Any], where: Where) -> FetchedPost:
     """Read a post or comment; raises one of UNREADABLE when it is broken."""
-    post_id = record["id"]
-    if not isinstance(post_id, str) or not _NODE_ID.fullmatch(post_id):
-        raise ValueError("no id of Facebook's")
-    author = read_author(record)
+    post_id = read_id(record)
+    author = read_author(record, post_id)
     is_comment = where.kind is PostKind.COMMENT
     is_ours = author.external_id == where.page_id
     return FetchedPost(
@@ -75,10 +74,21 @@ def read_post(record: Mapping[str, Any], where: Where) -> FetchedPost:
     )
 
 
-def read_author(record: Mapping[str, Any]) -> Author:
+def read_id(record: Mapping[str, Any]) -> str:
+    """Give a record's id; comments asked for without it have it in their permalink."""
+    post_id = record.get("id")
+    if post_id is None:
+        found = _COMMENT_LINK.search(str(record["permalink_url"]))
+        post_id = f"{found.group(1)}_{found.group(3) or found.group(2)}" if found else None
+    if not isinstance(post_id, str) or not _NODE_ID.fullmatch(post_id):
+        raise ValueError("no id of Facebook's")
+    return post_id
+
+
+def read_author(record: Mapping[str, Any], post_id: str) -> Author:
     """Give who wrote it. Facebook hides many: then a made-up id, one a post, so that no two become one person."""
     source = record.get("from")
-    hidden = f"unknown:{record['id']}"
+    hidden = f"unknown:{post_id}"
     if source is None:
         return Author(external_id=hidden, handle="")
     if not isinstance(source, dict):

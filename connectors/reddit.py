@@ -119,9 +119,7 @@ class RedditConnector(Connector):
         more = turn < len(listings)
         after = at.with_place(listing.name, place, turn=turn if more else 0)
         return Page(
-            posts=tuple(
-                post for post in posts if self._fits(post) and not at.has_seen_elsewhere(listing.name, post.external_id)
-            ),
+            posts=self._select(posts, listing, at),
             cursor=after.dump(),
             more=more,
             bad=records.bad,
@@ -228,6 +226,11 @@ class RedditConnector(Connector):
             return read_listing(self._client.reddit, body, kind=kind)
         except ValueError as error:
             raise TransientError("Reddit's answer is no listing") from error
+
+    def _select(self, posts: Sequence[FetchedPost], listing: Listing, at: RedditCursor) -> tuple[FetchedPost, ...]:
+        """Keep what fits the query and came by no other listing, oldest first: Reddit orders by id, not by time."""
+        kept = [p for p in posts if self._fits(p) and not at.has_seen_elsewhere(listing.name, p.external_id)]
+        return tuple(sorted(kept, key=lambda post: post.created_at))
 
     def _fits(self, post: FetchedPost) -> bool:
         """Whether a community's comment fits the query: Reddit itself searches submissions only."""
