@@ -44,7 +44,7 @@ def moment_on(random: Random, day: date, *, not_before_hour: int = 0) -> datetim
 def answer_time(random: Random, asked: datetime, *, median_minutes: float = 38) -> datetime:
     """When an agent answers: after a believable delay, and only in business hours."""
     delay = timedelta(minutes=median_minutes * random.lognormvariate(0, 0.85))
-    return _in_business_hours(asked, random) + delay
+    return (_in_business_hours(asked, random) + delay).replace(microsecond=0)
 
 
 def _in_business_hours(moment: datetime, random: Random) -> datetime:

@@ -14,6 +14,7 @@ from ascolto.demo.brand import (
     PEOPLE,
     RIVALS,
     SLUG,
+    Rival,
 )
 from ascolto.demo.calendar import answer_time, crisis_posts_on, day_of, moment_on, roots_on
 from ascolto.demo.voices import DemoAuthor, Voice, load_words, people_crowd
@@ -95,7 +96,7 @@ class Historian:
         for _ in range(roots_on(random, day, days_ago)):
             self._write_thread(moment_on(random, day), days_ago)
         for _ in range(random.randint(2, 5)):
-            self._write_rival(moment_on(random, day))
+            self.rival_post(random.choice(RIVALS), moment_on(random, day))
         for hour in range(crisis_posts_on(days_ago)):
             self._write_crisis(moment_on(random, day, not_before_hour=6 if hour else 0), days_ago)
         if days_ago % 3 == 0:
@@ -111,7 +112,7 @@ class Historian:
         topic = self.random.choices(list(_TOPICS), weights=list(_TOPICS.values()))[0]
         if topic == "rtl":
             language = "en"
-        root = self._add_root(network, language, topic, at)
+        root = self.new_root(network, language, topic, at)
         if topic != "spam":
             self._converse(root)
 
@@ -121,20 +122,20 @@ class Historian:
         later = crisis_posts_on(days_ago) < 40
         topic = "crisis_after" if later and random.random() < 0.5 else random.choices(_CRISIS, (22, 58, 20))[0]
         language = "it" if random.random() < 0.72 else "en"
-        root = self._add_root(network, language, topic, at)
+        root = self.new_root(network, language, topic, at)
         if random.random() < 0.22:
-            self._add_follow(root, at + timedelta(minutes=random.randint(2, 180)))
+            self.follow_up(root, at + timedelta(minutes=random.randint(2, 180)))
         if topic in {"crisis_victim", "crisis_question"} and random.random() < 0.75:
             self._add_answer(root, "brand_crisis", at, median_minutes=420 if crisis_posts_on(days_ago) > 50 else 60)
 
-    def _write_rival(self, at: datetime) -> None:
+    def rival_post(self, rival: Rival, at: datetime) -> DemoPost:
+        """Let somebody talk about a competitor."""
         random = self.random
-        rival = random.choice(RIVALS)
         language = "it" if random.random() < 0.65 else "en"
         text = self.voice.say(language, "rival", given={"rival": rival.name})
         if rival.name.lower() not in text.lower():
             text = f"{text} #{rival.name}"
-        self._add(
+        return self._add(
             brand=rival.slug, source=rival.slug, network="x", author=self._author("x", language), text=text,
             created_at=at, topic="rival", language=language,
         )  # fmt: skip
@@ -165,7 +166,7 @@ class Historian:
         """Let others join, the brand answer, the author come back."""
         random, at = self.random, root.created_at
         for _ in range(random.choices((0, 1, 2, 4), weights=(70, 20, 8, 2))[0]):
-            self._add_follow(root, at + self._later(3, 600))
+            self.follow_up(root, at + self._later(3, 600))
         hours_old = (self.now - at).total_seconds() / 3600
         # What came in lately is still waiting: that is what the inbox is for.
         patience = 1.0 if hours_old > 40 else 0.35
@@ -177,7 +178,8 @@ class Historian:
             topic = "thanks" if chance < 0.42 else "still"
             self._reply_to(answer, root.author, topic, answer.created_at + self._later(4, 900))
 
-    def _add_root(self, network: str, language: str, topic: str, at: datetime) -> DemoPost:
+    def new_root(self, network: str, language: str, topic: str, at: datetime) -> DemoPost:
+        """Let somebody begin a thread."""
         random = self.random
         author = self._loud[network] if topic == "crisis_reaction" and random.random() < 0.03 else None
         text = self.voice.say(language, topic)
@@ -205,9 +207,14 @@ class Historian:
             return f"{handle} {text}"
         return f"{text} {handle}"
 
-    def _add_follow(self, root: DemoPost, at: datetime) -> DemoPost:
+    def follow_up(self, root: DemoPost, at: datetime) -> DemoPost:
+        """Let somebody else join a thread."""
         topic = self.random.choice(("follow", _FOLLOW.get(root.topic, "follow_trouble")))
         return self._reply_to(root, self._author(root.network, root.language), topic, at)
+
+    def thank_you(self, root: DemoPost, at: datetime) -> DemoPost:
+        """Let the author of a thread come back after our answer."""
+        return self._reply_to(root, root.author, "thanks", at)
 
     def _reply_to(self, post: DemoPost, author: DemoAuthor, topic: str, at: datetime) -> DemoPost:
         given = {"agent": self.random.choice(PEOPLE).signature}

@@ -43,6 +43,33 @@ def list_first_answers(session: Session, brand_id: int, since: datetime, until: 
 
 
 @dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """An open conversation, as far as somebody sorting a pile looks at it."""
+
+    id: int
+    last_activity_at: datetime
+    language: str
+    preview: str
+    reply_count: int
+
+
+def list_open(session: Session, brand_id: int) -> list[OpenConversation]:
+    """Give a brand's open conversations, the longest without news first."""
+    query = (
+        sa.select(
+            Conversation.id,
+            Conversation.last_activity_at,
+            sa.func.coalesce(Conversation.language, ""),
+            Conversation.preview,
+            Conversation.reply_count,
+        )
+        .where(Conversation.brand_id == brand_id, Conversation.state == ConversationState.OPEN)
+        .order_by(Conversation.last_activity_at, Conversation.id)
+    )
+    return [OpenConversation(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
 class PolledDay:
     """How a source's polls went on one UTC day."""
 
