@@ -111,7 +111,7 @@ def _take_over_clock(winner: Conversation, loser: Conversation) -> None:
 
 def _move_labels(session: Session, winner_id: int, loser_ids: Sequence[int]) -> None:
     labels = session.scalars(
-        sa.select(ConversationLabel.label_id.distinct()).where(ConversationLabel.conversation_id.in_(loser_ids))
+        sa.select(ConversationLabel.label_id).distinct().where(ConversationLabel.conversation_id.in_(loser_ids))
     ).all()
     rows = [{"conversation_id": winner_id, "label_id": label_id} for label_id in labels]
     insert_ignoring(session, ConversationLabel, rows, ("conversation_id", "label_id"))

@@ -9,7 +9,7 @@ a conversation's counts are drawn from its posts up to MAX_RECOUNT of them and c
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -19,12 +19,13 @@ from inbox.listening.thread_counts import carry_on, count_members
 from inbox.listening.thread_keys import KeyFacts, Tied, Ties, choose_key, tie_posts
 from inbox.store.queries import threads as reading
 from inbox.store.queries.threads import KnownConversation, Place, PostToThread
-from inbox.store.statements import table_of
+from inbox.store.statements import is_one_of, table_of
 from inbox.store.tables import Conversation, Post
 from inbox.store.types import ConversationState, SlaState
 
 PREVIEW_CHARACTERS = 280
 MAX_RECOUNT = 2_000
+OLD_HISTORY = timedelta(days=30)  # younger history nobody answered stands open, without a clock
 THREAD_LOCK = 0x4173_636F_0002  # PostgreSQL advisory lock: threads of one database are assembled one batch at a time
 
 
@@ -38,6 +39,11 @@ class ThreadReport:
     conversation_ids: tuple[int, ...]
     created_ids: tuple[int, ...] = ()
     merged: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def created(self) -> int:
+        """How many conversations were opened."""
+        return len(self.created_ids)
 
 
 @dataclass(slots=True)
@@ -63,7 +69,8 @@ def thread_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Th
     """Give each of these posts its conversation: a new one, or that of its thread; the caller commits.
 
     Posts that have theirs already stay where they are, so that repeating is safe; reposts are left out. New
-    conversations stand open; routing settles, opens again and deals out (inbox/triage/routing.py).
+    conversations stand open, but for history nobody need act on; routing opens again and deals out
+    (inbox/triage/routing.py).
     """
     session.flush()
     if session.connection().dialect.name == "postgresql":
@@ -165,17 +172,18 @@ def _open(session: Session, place: Place, threads: list[_Thread], now: datetime)
 
 def _row(place: Place, thread: _Thread, now: datetime) -> dict[str, object]:
     posts = sorted(thread.posts, key=lambda post: (post.created_at, post.id))
+    settled = _is_settled(posts, now)
     latest = next((post for post in reversed(posts) if not post.is_own), posts[-1])
     return {
         "brand_id": place.brand_id,
         "network": place.network,
         "instance": place.instance,
         "thread_key": thread.key,
-        "state": ConversationState.OPEN,
+        "state": ConversationState.RESOLVED if settled else ConversationState.OPEN,
         "is_spam": False,
         "is_muted": False,
         "is_crisis": False,
-        "is_unread": True,
+        "is_unread": not settled,
         "priority": 0,
         "priority_reasons": [],
         "author_id": latest.author_id,
@@ -188,6 +196,17 @@ def _row(place: Place, thread: _Thread, now: datetime) -> dict[str, object]:
         "created_at": now,
         **count_members(posts),
     }
+
+
+def _is_settled(posts: list[PostToThread], now: datetime) -> bool:
+    """Whether nobody need act on a new conversation: only our words, or history answered or long past."""
+    posts = sorted(posts, key=lambda post: (post.created_at, post.id))
+    inbound = [post for post in posts if not post.is_own]
+    if not inbound:
+        return True
+    if not all(post.is_history for post in inbound):
+        return False
+    return posts[-1].is_own or inbound[-1].created_at < now - OLD_HISTORY
 
 
 def _append(session: Session, threads: list[_Thread], merged: dict[int, int], now: datetime) -> list[int]:
@@ -219,8 +238,21 @@ def _append(session: Session, threads: list[_Thread], merged: dict[int, int], no
         [(post, winner_id, thread.key) for winner_id, thread in winners.items() for post in thread.posts],
     )
     _count_again(session, winners)
+    _wake(session, [thread for thread in winners.values() if not _is_settled(thread.posts, now)])
     _expire(session, [*winners, *merged])
     return list(winners)
+
+
+def _wake(session: Session, threads: list[_Thread]) -> None:
+    """Open conversations that held only our own words until now; the others are routing's affair."""
+    silent = [one.id for thread in threads for one in thread.conversations if one.first_inbound_at is None]
+    if silent:
+        session.execute(
+            sa.update(Conversation)
+            .where(is_one_of(session, Conversation.id, silent), Conversation.state == ConversationState.RESOLVED)
+            .values(state=ConversationState.OPEN, is_unread=True)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _count_again(session: Session, winners: dict[int, _Thread]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.tables import PollRun, Quarantine, Source
+from inbox.store.tables import Brand, PollRun, Quarantine, Source
 from inbox.store.types import SourceState
 
 POLLED = (SourceState.OK, SourceState.LAGGING, SourceState.RATE_LIMITED, SourceState.OVER_BUDGET)
@@ -47,12 +47,20 @@ def list_due_sources(session: Session, now: datetime, limit: int = 100) -> list[
     return list(session.scalars(query))
 
 
-def list_own_accounts(session: Session, brand_id: int) -> list[tuple[str, str, str | None, str | None]]:
-    """Give (network, instance, account id, handle) of every account the brand's sources read as."""
-    query = sa.select(Source.network, Source.instance, Source.account_id, Source.account_handle).where(
+def list_own_accounts(session: Session, brand_id: int) -> list[tuple[str, str, str]]:
+    """Give (network, instance, account id) of every account the brand's sources read as."""
+    query = sa.select(Source.network, Source.instance, Source.account_id).where(
         Source.brand_id == brand_id, Source.account_id.is_not(None)
     )
-    return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
+    return [(network, instance, account) for network, instance, account in session.execute(query) if account]
+
+
+def list_own_handles(session: Session, brand_id: int) -> frozenset[tuple[str, str]]:
+    """Give (network, handle in lower case) of the accounts a brand names as its own."""
+    named = session.scalar(sa.select(Brand.own_handles).where(Brand.id == brand_id)) or {}
+    return frozenset(
+        (network, str(handle).lstrip("@").lower()) for network, handles in named.items() for handle in handles
+    )
 
 
 def sum_cost(session: Session, source_id: int, since: datetime) -> int:

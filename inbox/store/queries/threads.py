@@ -37,6 +37,7 @@ class PostToThread:
     conversation_id: int | None
     author_id: int
     is_own: bool
+    is_history: bool
     audience: int
     created_at: datetime
     language_hint: str | None
@@ -62,6 +63,7 @@ def list_posts_to_thread(session: Session, post_ids: Sequence[int]) -> list[Post
         Post.conversation_id,
         Post.author_id,
         Post.is_own,
+        Post.is_history,
         Post.audience,
         Post.created_at,
         Post.language_hint,
