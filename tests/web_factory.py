@@ -123,7 +123,7 @@ TALK = (
         "it",
         "negative",
         "complaint",
-        "Terza volta che il pacco della moka Borbotto arriva in ritardo. Il corriere dice una cosa, voi un'altra: chi mi risponde?",
+        "Terza volta che il pacco della moka Borbotto arriva in ritardo. Il corriere dice A, voi B: chi mi risponde?",
         0.91,
     ),
     (
@@ -169,7 +169,7 @@ TALK = (
         "it",
         "negative",
         "crisis_signal",
-        "La resistenza ha fatto scintille e ha bruciato il piano della cucina. C'era mia figlia vicino. Chiamo l'avvocato.",
+        "La resistenza ha fatto scintille e ha bruciato il piano. C'era mia figlia vicino. Chiamo l'avvocato.",
         0.97,
     ),
     (
