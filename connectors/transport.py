@@ -121,7 +121,7 @@ def _read_capped(response: requests.Response, max_bytes: int, max_seconds: float
     chunks: list[bytes] = []
     size = 0
     try:
-        for chunk in response.iter_content(65_536):
+        while chunk := _read_some(response):
             size += len(chunk)
             if size > max_bytes:
                 raise ResponseTooLargeError(f"answer over {max_bytes} bytes")  # noqa: TRY301 - closed below
@@ -131,7 +131,23 @@ def _read_capped(response: requests.Response, max_bytes: int, max_seconds: float
     except BaseException:
         response.close()
         raise
-    response._content = b"".join(chunks)  # noqa: SLF001 - where requests itself keeps a body read in full
+    response.raw.release_conn()
+    # Where requests itself keeps a body that is read in full; without the second, it would be read again.
+    response._content = b"".join(chunks)  # noqa: SLF001 - there is no public way
+    response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
+def _read_some(response: requests.Response) -> bytes:
+    """Give what has arrived (read1 waits for no more than that), b"" at the end; requests' own error names."""
+    try:
+        piece: bytes = response.raw.read1(65_536, decode_content=True)
+    except urllib3_errors.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except urllib3_errors.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except (urllib3_errors.HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    return piece
 
 
 class NetworkSession(requests.Session):

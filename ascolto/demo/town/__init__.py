@@ -4,15 +4,17 @@
 "/facebook" and "/feeds/<name>.xml". Nothing here leaves the machine.
 """
 
-import importlib
 import json
 import threading
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from ascolto.demo.town.control import TownControl
+from ascolto.demo.town.facebook import FacebookTown
 from ascolto.demo.town.faults import Fault, FaultBook
+from ascolto.demo.town.feeds import FeedsTown
+from ascolto.demo.town.mastodon import MastodonTown
+from ascolto.demo.town.reddit import RedditTown
 from ascolto.demo.town.server import LoggedRequest, TownServer
 from ascolto.demo.town.state import (
     Clock,
@@ -22,6 +24,7 @@ from ascolto.demo.town.state import (
     TownRequest,
     TownResponse,
 )
+from ascolto.demo.town.x import XTown
 from connectors.base import utc_now
 
 __all__ = [
@@ -35,15 +38,6 @@ __all__ = [
     "TownResponse",
 ]
 
-# module in this package: name of its TownNetwork class
-NETWORKS = {
-    "x": "XTown",
-    "reddit": "RedditTown",
-    "facebook": "FacebookTown",
-    "mastodon": "MastodonTown",
-    "feeds": "FeedsTown",
-}
-
 
 class Town:
     """The town. With a journal it comes back after a restart as it was."""
@@ -53,12 +47,13 @@ class Town:
         self._journal_lock = threading.Lock()
         self._is_replaying = False
         self._port = port
-        self.networks: dict[str, TownNetwork] = {}
-        for module_name, class_name in NETWORKS.items():
-            module = _import(module_name)
-            if module is not None:
-                network_class: type[TownNetwork] = getattr(module, class_name)
-                self.networks[module_name] = network_class(clock=clock, write_journal=self._write)
+        self.x = XTown(clock=clock, write_journal=self._write)
+        self.reddit = RedditTown(clock=clock, write_journal=self._write)
+        self.facebook = FacebookTown(clock=clock, write_journal=self._write)
+        self.mastodon = MastodonTown(clock=clock, write_journal=self._write)
+        self.feeds = FeedsTown(clock=clock, write_journal=self._write)
+        everyone: tuple[TownNetwork, ...] = (self.x, self.reddit, self.facebook, self.mastodon, self.feeds)
+        self.networks = {network.name: network for network in everyone}
         self._control = TownControl(self.networks)
         self._server: TownServer | None = None
         self._thread: threading.Thread | None = None
@@ -97,31 +92,6 @@ class Town:
         """Every request that came, oldest first."""
         return list(self._running().log)
 
-    @property
-    def x(self) -> TownNetwork:
-        """X."""
-        return self.networks["x"]
-
-    @property
-    def reddit(self) -> TownNetwork:
-        """Reddit."""
-        return self.networks["reddit"]
-
-    @property
-    def facebook(self) -> TownNetwork:
-        """Facebook Pages."""
-        return self.networks["facebook"]
-
-    @property
-    def mastodon(self) -> TownNetwork:
-        """Mastodon."""
-        return self.networks["mastodon"]
-
-    @property
-    def feeds(self) -> TownNetwork:
-        """RSS and Atom feeds."""
-        return self.networks["feeds"]
-
     def _running(self) -> TownServer:
         if self._server is None:
             raise RuntimeError("the town is not started")
@@ -138,7 +108,11 @@ class Town:
         if self._journal is None or not self._journal.exists():
             return
         self._is_replaying = True
-        for line in self._journal.read_text(encoding="utf-8").splitlines():
+        written = self._journal.read_text(encoding="utf-8")
+        if written and not written.endswith("\n"):
+            with self._journal.open("a", encoding="utf-8") as file:
+                file.write("\n")
+        for line in written.split("\n"):
             try:
                 record = json.loads(line)
             except ValueError:
@@ -146,13 +120,3 @@ class Town:
             if record["network"] in self.networks:
                 self.networks[record["network"]].replay(record["kind"], record["data"])
         self._is_replaying = False
-
-
-def _import(name: str) -> ModuleType | None:
-    path = f"{__name__}.{name}"
-    try:
-        return importlib.import_module(path)
-    except ModuleNotFoundError as error:
-        if error.name == path:
-            return None
-        raise
