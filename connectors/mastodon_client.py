@@ -77,7 +77,10 @@ class MastodonClient:
         local = _LOCAL_URI.fullmatch(parts.path)
         if parts.hostname == self.server and local:
             return local.group(1)
-        found = self.ask(lambda api: api.search_v2(uri, resolve=True, result_type="statuses", limit=5))
+        # Without exclude_unreviewed=False the library asks for the server's version first, and for ever if it fails.
+        found = self.ask(
+            lambda api: api.search_v2(uri, resolve=True, result_type="statuses", limit=5, exclude_unreviewed=False)
+        )
         for status in found.get("statuses") or []:
             if uri in {status.get("uri"), status.get("url")}:
                 return str(status["id"])
