@@ -7,7 +7,8 @@ up itself only.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -39,6 +40,8 @@ class EmbeddedJobs:
         self._pace = pace
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self._is_idle = threading.Condition(self._lock)
+        self._active = 0
         self._running: set[str] = set()
         self._wanted: set[str] = set()
         self._broken: set[str] = set()
@@ -68,9 +71,15 @@ class EmbeddedJobs:
 
     def stop(self) -> None:
         """Begin nothing new, and wait for what is under way; it is committed or will be taken up again."""
-        self._stopping.set()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+        with self._lock:
+            self._stopping.set()
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
+        # The scheduler's own waiting holds locks that a step under way may still ask for.
+        with self._lock:
+            self._is_idle.wait_for(lambda: self._active == 0)
+        self._scheduler.shutdown(wait=True)
 
     def nudge(self, name: str) -> None:
         """Run a step now ("tag", "route", "publish", "roll_up", "sweep"), or look for sources to poll ("poll")."""
@@ -93,6 +102,19 @@ class EmbeddedJobs:
             except JobLookupError:
                 return
 
+    @contextmanager
+    def _at_work(self) -> Iterator[bool]:
+        # Gives whether to begin at all; `stop` waits for those who did.
+        with self._lock:
+            is_welcome = not self._stopping.is_set()
+            self._active += is_welcome
+        try:
+            yield is_welcome
+        finally:
+            with self._lock:
+                self._active -= is_welcome
+                self._is_idle.notify_all()
+
     def _run_step(self, name: str) -> None:
         if name == "publish":
             self._repeat(name, self._open_lanes)
@@ -100,6 +122,11 @@ class EmbeddedJobs:
             self._repeat(name, partial(handlers.STEPS[name], self._house))
 
     def _repeat(self, name: str, work: Callable[[], Done]) -> None:
+        with self._at_work() as is_welcome:
+            if is_welcome:
+                self._work_off(name, work)
+
+    def _work_off(self, name: str, work: Callable[[], Done]) -> None:
         # Work until nothing of its own is left and nobody has nudged meanwhile.
         with self._lock:
             if name in self._running:
@@ -154,7 +181,9 @@ class EmbeddedJobs:
         )
 
     def _sync_sources(self) -> None:
-        self._try("sources", self._plan_polls)
+        with self._at_work() as is_welcome:
+            if is_welcome:
+                self._try("sources", self._plan_polls)
         with self._lock:
             self._wanted.discard("sources")
 

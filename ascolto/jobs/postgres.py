@@ -8,12 +8,14 @@ publish through. Each job calls a handler of ascolto/jobs/handlers.py; row state
 import asyncio
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import structlog
 from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 from sqlalchemy.orm import Session
 
@@ -33,6 +35,7 @@ HEARTBEAT_SECONDS = 5.0
 STALLED_SECONDS = 20.0
 FETCH_SECONDS = 2.0
 STOP_SECONDS = 30.0
+RECONNECT_SECONDS = 2.0
 RESCUE_EVERY = 10  # feeds
 # A job that kills its worker would otherwise loop for ever.
 MAX_ATTEMPTS = 5
@@ -113,7 +116,14 @@ def run_worker(
 ) -> None:
     """Take jobs until SIGTERM, SIGINT or `stop`; what is under way is finished first, for half a minute."""
     prepare_queue(house.store)
-    asyncio.run(_work(house, queues or QUEUES, concurrency, stop))
+    while True:
+        try:
+            asyncio.run(_work(house, list(queues or QUEUES), concurrency, stop))
+        except ConnectorException as error:
+            log.warning("worker.database_lost", kind=type(error.__cause__).__name__, retry_seconds=RECONNECT_SECONDS)
+            time.sleep(RECONNECT_SECONDS)
+        else:
+            return
 
 
 def run_schedule(house: House, *, stop: threading.Event | None = None, feed_seconds: float = FEED_SECONDS) -> None:
@@ -161,7 +171,7 @@ class PostgresJobs:
                 self._enqueuer.defer_once(session, name, lane)
 
 
-async def _work(house: House, queues: Sequence[str], concurrency: int, stop: threading.Event | None) -> None:
+async def _work(house: House, queues: list[str], concurrency: int, stop: threading.Event | None) -> None:
     app = build_app(house)
     async with app.open_async():
         working = asyncio.create_task(
