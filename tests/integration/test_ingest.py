@@ -49,9 +49,14 @@ def test_posts_authors_source_and_cursor_are_stored_together(store: Store) -> No
 
 def test_nothing_is_stored_when_the_callers_transaction_fails(store: Store) -> None:
     _, source_id = set_up(store)
-    with pytest.raises(RuntimeError, match="killed"), store.write() as session:
-        ingest_page(session, session.get_one(Source, source_id), page(fetched("1")), now=NOW)
-        raise RuntimeError("killed")
+
+    def fail_after_storing() -> None:
+        with store.write() as session:
+            ingest_page(session, session.get_one(Source, source_id), page(fetched("1")), now=NOW)
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        fail_after_storing()
     assert count(store, Post) == count(store, Identity) == count(store, DirtyBucket) == 0
     with store.read() as session:
         assert session.get_one(Source, source_id).cursor is None

@@ -54,8 +54,10 @@ def list_identities(
 
 
 def list_ids_by_handle(session: Session, brand_id: int, handle: str, network: str | None = None) -> list[int]:
-    """Give the identities with this handle, on one network or all, case aside where the network's own case differs."""
-    query = sa.select(Identity.id).where(Identity.brand_id == brand_id, Identity.handle.in_({handle, handle.lower()}))
+    """Give the identities with this handle, case aside, on one network or all."""
+    query = sa.select(Identity.id).where(
+        Identity.brand_id == brand_id, sa.func.lower(Identity.handle) == handle.lower()
+    )
     if network is not None:
         query = query.where(Identity.network == network)
     return list(session.scalars(query.limit(100)))
