@@ -44,7 +44,10 @@ class Cli:
         opening._VERBOSE["level"] = ""
         self.monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
         self.capsys.readouterr()
-        code = run(list(arguments))
+        with pytest.MonkeyPatch.context() as environment:
+            environment.delenv("ASCOLTO_CONFIG", raising=False)  # --config sets it for its process
+            environment.setenv("ASCOLTO_CONFIG", "ascolto.toml")
+            code = run(list(arguments))
         captured = self.capsys.readouterr()
         return Ended(code, captured.out, captured.err)
 

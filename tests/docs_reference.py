@@ -73,7 +73,7 @@ ascolto init --brand brand.toml --admin you@example.com
 ascolto serve
 
 # Listen to a feed, and to an account whose token is in the environment
-ascolto source add rss --brand fiordaliso --name Blog --set feed_url=https://example.org/feed.xml
+ascolto source add rss --brand fiordaliso --name Blog --set url=https://example.org/feed.xml
 ascolto source add mastodon --brand fiordaliso --name Mastodon --file mastodon.toml --set access_token=env:TOKEN
 
 # Tag a file of posts, and keep those that complain

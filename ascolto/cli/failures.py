@@ -5,6 +5,8 @@ import sqlite3
 
 from ascolto.cli.exits import CliError, ExitCode
 
+# What SQLAlchemy looks for when the URL names a database we do not work with.
+_OTHER_DRIVERS = {"oracledb", "MySQLdb", "pyodbc", "psycopg2"}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
@@ -72,7 +74,8 @@ def _of_files(error: Exception) -> CliError | None:
 def _of_databases(error: Exception) -> CliError | None:
     import sqlalchemy as sa
 
-    if isinstance(error, sa.exc.NoSuchModuleError | sa.exc.ArgumentError):
+    is_other_driver = isinstance(error, ModuleNotFoundError) and error.name in _OTHER_DRIVERS
+    if is_other_driver or isinstance(error, sa.exc.NoSuchModuleError | sa.exc.ArgumentError):
         return CliError(
             "The database URL cannot be used: write sqlite:///path or postgresql+psycopg://user@host/name.",
             code=ExitCode.CONFIGURATION,
