@@ -47,6 +47,8 @@ POSTED = (
     "cassettes_test_status_post[None-private].yaml",
     "cassettes_test_status_post[None-direct].yaml",
     "cassettes_test_notifications_exclude_types.yaml",
+    "cassettes_test_grouped_notifications.yaml",
+    "cassettes_test_stream_user_local.yaml",
 )
 GOTOSOCIAL = "recorded_gotosocial_mentions_reply.yaml"
 REPLAYED = tuple(
@@ -187,7 +189,7 @@ def test_statuses_are_refreshed(name: str) -> None:
 @pytest.mark.parametrize("name", TIMELINES)
 def test_our_own_statuses_are_read_back(name: str) -> None:
     recorded = load(name)
-    statuses = [item for item in recorded if item.path.endswith("/statuses") and item.method == "GET"][0]
+    statuses = next(item for item in recorded if item.path.endswith("/statuses") and item.method == "GET")
     whose = next(item for item in recorded if item.path.endswith("verify_credentials"))
     with playing([whose, statuses]) as playback:
         post = PostRef(external_id="https://localhost/users/a/statuses/1")
