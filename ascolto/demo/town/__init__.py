@@ -44,6 +44,7 @@ class Town:
 
     def __init__(self, journal: Path | None = None, *, clock: Clock = utc_now, port: int = 0) -> None:
         self._journal = journal
+        self._clock = clock
         self._journal_lock = threading.Lock()
         self._is_replaying = False
         self._port = port
@@ -59,6 +60,12 @@ class Town:
         self._thread: threading.Thread | None = None
         self._book = FaultBook()
         self._replay()
+
+    def add_network(self, network_class: type[TownNetwork]) -> TownNetwork:
+        """Let another network settle (a plug-in's, in its tests): it has journal, log, control and faults at once."""
+        network = network_class(clock=self._clock, write_journal=self._write)
+        self.networks[network.name] = network
+        return network
 
     def start(self) -> None:
         """Open the gates: serve in a thread on a free port (or the port given)."""
