@@ -83,7 +83,7 @@ def test_claim_is_true(network: str, rule: str) -> None:
     assert (claim == "done") is facts_of(network)[rule], f"{network}.{rule} is {claim!r}, the code says otherwise"
 
 
-@pytest.mark.parametrize("network", ["mastodon", "rss", "archive"])
+@pytest.mark.parametrize("network", OURS)
 def test_page_names_every_setting(network: str) -> None:
     fields = load_registry().get(network).config_class.model_fields
     missing = [name for name in fields if f"`{name}`" not in page(network)]
