@@ -1,6 +1,7 @@
 """Joining conversations that turned out to be one thread: the older one stays and takes everything over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from inbox import audit
 from inbox.store.queries.threads import MERGED
-from inbox.store.statements import insert_ignoring
+from inbox.store.statements import insert_ignoring, is_one_of, table_of
 from inbox.store.tables import (
     Assignment,
     Conversation,
@@ -30,48 +31,75 @@ _URGENCY = (
 )
 
 
-def merge_conversations(
-    session: Session, winner_id: int, loser_ids: Sequence[int], *, thread_key: str, now: datetime
-) -> None:
-    """Move posts, notes, replies, labels, assignments and clocks to the winner; the losers are no more.
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Conversations that are one thread: who stays, who is taken in, and the thread's key from now on."""
 
-    Audit events keep the ids they were written with, since their chain may not change: the event recorded here
-    names the losers, and inbox.store.queries.threads.list_merged_ids finds them again.
+    winner_id: int
+    loser_ids: tuple[int, ...]
+    thread_key: str
+
+
+def merge_conversations(session: Session, merges: Sequence[Merge], now: datetime) -> None:
+    """Move posts, notes, replies, labels, assignments and clocks to the winners; the losers are no more.
+
+    No conversation may be in two merges. Audit events keep the ids they were written with, since their chain may
+    not change: the event recorded here names the losers, and inbox.store.queries.threads.list_merged_ids finds
+    them again.
     """
+    winner_of = {loser_id: merge.winner_id for merge in merges for loser_id in merge.loser_ids}
+    if not winner_of:
+        return
     session.flush()
-    winner = session.get_one(Conversation, winner_id, with_for_update=True, populate_existing=True)
-    losers = [
-        session.get_one(Conversation, loser_id, with_for_update=True, populate_existing=True)
-        for loser_id in sorted(loser_ids)
-    ]
-    for table in (Post, Note, Assignment, Reply):
-        session.execute(
-            sa.update(table)
-            .where(table.conversation_id.in_(loser_ids))
-            .values(conversation_id=winner_id)
-            .execution_options(synchronize_session=False)
+    loaded = {
+        conversation.id: conversation
+        for conversation in session.scalars(
+            sa.select(Conversation)
+            .where(is_one_of(session, Conversation.id, [*winner_of, *(merge.winner_id for merge in merges)]))
+            .order_by(Conversation.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
         )
-    _move_labels(session, winner_id, loser_ids)
-    _move_clock_events(session, winner_id, loser_ids)
-    _move_lease(session, winner_id, loser_ids)
-    for loser in losers:
-        _take_over(winner, loser)
-    winner.version = max(winner.version, *(loser.version for loser in losers)) + 1
-    for loser in losers:
-        session.delete(loser)
-    session.flush()  # the key must be free before the winner takes it
-    winner.thread_key = thread_key
-    audit.record(
-        session,
-        now=now,
-        action=MERGED,
-        entity="conversation",
-        entity_id=winner_id,
-        conversation_id=winner_id,
-        before={"conversation_ids": sorted(loser_ids)},
-        after={"version": winner.version},
+    }
+    for model in (Post, Note, Assignment, Reply):
+        _move_rows(session, table_of(model), winner_of)
+    _move_labels(session, winner_of)
+    _move_clock_events(session, winner_of)
+    _move_leases(session, winner_of)
+    for loser_id, winner_id in winner_of.items():
+        _take_over(loaded[winner_id], loaded[loser_id])
+    # Gone before their keys are given to the winners.
+    session.execute(
+        sa.delete(Conversation)
+        .where(is_one_of(session, Conversation.id, list(winner_of)))
+        .execution_options(synchronize_session=False)
     )
+    for loser_id in winner_of:
+        session.expunge(loaded[loser_id])
+    for merge in merges:
+        winner = loaded[merge.winner_id]
+        winner.version = max(winner.version, *(loaded[one].version for one in merge.loser_ids)) + 1
+        winner.thread_key = merge.thread_key
+        audit.record(
+            session,
+            now=now,
+            action=MERGED,
+            entity="conversation",
+            entity_id=winner.id,
+            conversation_id=winner.id,
+            before={"conversation_ids": sorted(merge.loser_ids)},
+            after={"version": winner.version},
+        )
     session.flush()
+
+
+def _move_rows(session: Session, table: sa.Table, winner_of: Mapping[int, int]) -> None:
+    session.connection().execute(
+        sa.update(table)
+        .where(table.c.conversation_id == sa.bindparam("loser"))
+        .values(conversation_id=sa.bindparam("winner")),
+        [{"loser": loser_id, "winner": winner_id} for loser_id, winner_id in winner_of.items()],
+    )
 
 
 def _take_over(winner: Conversation, loser: Conversation) -> None:
@@ -109,47 +137,51 @@ def _take_over_clock(winner: Conversation, loser: Conversation) -> None:
         winner.sla_due_at = loser.sla_due_at
 
 
-def _move_labels(session: Session, winner_id: int, loser_ids: Sequence[int]) -> None:
-    labels = session.scalars(
-        sa.select(ConversationLabel.label_id).distinct().where(ConversationLabel.conversation_id.in_(loser_ids))
-    ).all()
-    rows = [{"conversation_id": winner_id, "label_id": label_id} for label_id in labels]
+def _move_labels(session: Session, winner_of: Mapping[int, int]) -> None:
+    labels = session.execute(
+        sa.select(ConversationLabel.conversation_id, ConversationLabel.label_id).where(
+            is_one_of(session, ConversationLabel.conversation_id, list(winner_of))
+        )
+    )
+    rows = [
+        {"conversation_id": winner_of[conversation_id], "label_id": label_id} for conversation_id, label_id in labels
+    ]
     insert_ignoring(session, ConversationLabel, rows, ("conversation_id", "label_id"))
 
 
-def _move_clock_events(session: Session, winner_id: int, loser_ids: Sequence[int]) -> None:
+def _move_clock_events(session: Session, winner_of: Mapping[int, int]) -> None:
     """Move the events the winner has not; its unique key allows one of a kind per due time."""
+    involved = [*winner_of, *winner_of.values()]
     events = session.execute(
         sa.select(SlaEvent.id, SlaEvent.conversation_id, SlaEvent.kind, SlaEvent.due_at)
-        .where(SlaEvent.conversation_id.in_([winner_id, *loser_ids]))
-        .order_by(SlaEvent.conversation_id != winner_id, SlaEvent.id)
+        .where(is_one_of(session, SlaEvent.conversation_id, involved))
+        .order_by(SlaEvent.id)
     ).all()
-    seen: set[tuple[str, datetime | None]] = set()
-    moved: list[int] = []
+    seen = {(event[1], event[2], event[3]) for event in events if event[1] not in winner_of}
+    moved: list[dict[str, int]] = []
     for event_id, conversation_id, kind, due_at in events:
-        if (kind, due_at) in seen:
-            continue
-        seen.add((kind, due_at))
-        if conversation_id != winner_id:
-            moved.append(event_id)
+        winner_id = winner_of.get(conversation_id)
+        if winner_id is not None and (winner_id, kind, due_at) not in seen:
+            seen.add((winner_id, kind, due_at))
+            moved.append({"the_id": event_id, "winner": winner_id})
     if moved:
-        session.execute(
-            sa.update(SlaEvent)
-            .where(SlaEvent.id.in_(moved))
-            .values(conversation_id=winner_id)
-            .execution_options(synchronize_session=False)
-        )
+        table = table_of(SlaEvent)
+        statement = sa.update(table).where(table.c.id == sa.bindparam("the_id"))
+        session.connection().execute(statement.values(conversation_id=sa.bindparam("winner")), moved)
 
 
-def _move_lease(session: Session, winner_id: int, loser_ids: Sequence[int]) -> None:
+def _move_leases(session: Session, winner_of: Mapping[int, int]) -> None:
     """Let whoever is writing go on, unless somebody writes in the winner too."""
-    leases = session.scalars(
-        sa.select(ReplyLease)
-        .where(ReplyLease.conversation_id.in_([winner_id, *loser_ids]))
-        .order_by(ReplyLease.conversation_id != winner_id, ReplyLease.expires_at.desc())
+    leases = session.execute(
+        sa.select(ReplyLease.conversation_id, ReplyLease.user_id, ReplyLease.token, ReplyLease.expires_at)
+        .where(is_one_of(session, ReplyLease.conversation_id, list(winner_of)))
+        .order_by(ReplyLease.expires_at.desc())
     ).all()
-    if leases and leases[0].conversation_id != winner_id:
-        kept = leases[0]
-        session.add(
-            ReplyLease(conversation_id=winner_id, user_id=kept.user_id, token=kept.token, expires_at=kept.expires_at)
-        )
+    for conversation_id, user_id, token, expires_at in leases:
+        row = {
+            "conversation_id": winner_of[conversation_id],
+            "user_id": user_id,
+            "token": token,
+            "expires_at": expires_at,
+        }
+        insert_ignoring(session, ReplyLease, [row], ("conversation_id",))

@@ -194,34 +194,36 @@ def _walk_pages(
         page = connector.fetch(walk.cursor, wanted)
         is_stuck = page.more and not page.posts and not page.bad and page.cursor == walk.cursor
         walk.fetched += len(page.posts)
-        page, reason = _bound(page, walk, limits)
+        page, reason, is_over = _bound(page, walk, limits)
         if is_stuck:
-            reason = "the network gave the same empty page again"
+            reason, is_over = "the network gave the same empty page again", True
         walk.truncated = reason or page.truncated or walk.truncated
-        if reason is not None and page.cursor is not None and walk.moves_cursor:
-            page = replace(page, cursor=connector.end_walk(page.cursor))
+        if reason is not None and page.cursor is not None:
+            # Posts too old end one listing only: the source's others may hold recent ones.
+            page = replace(page, cursor=(connector.end_walk if is_over else connector.end_listing)(page.cursor))
         _store_page(store, walk, page, now=clock(), tombstone_key=tombstone_key)
         if progress is not None:
             progress(walk.fetched)
-        if reason is not None or not page.more:
+        if is_over or not page.more:
             return
 
 
-def _bound(page: Page, walk: _Walk, limits: Limits) -> tuple[Page, str | None]:
-    """Give the page as far as the limits allow, and why the walk ends here (None: it may go on)."""
+def _bound(page: Page, walk: _Walk, limits: Limits) -> tuple[Page, str | None, bool]:
+    """Give the page as far as the limits allow, why something ends here (None: nothing), and whether all does."""
     if not walk.is_first:
         if page.more and walk.pages + 1 >= limits.pages:
-            return page, f"stopped after {limits.pages} pages; older posts since the last poll were left out"
-        return page, None
+            return page, f"stopped after {limits.pages} pages; older posts since the last poll were left out", True
+        return page, None, False
     cutoff = walk.started_at - timedelta(days=limits.first_days)
     recent = tuple(post for post in page.posts if _is_since(post.created_at, cutoff))
     if len(recent) < len(page.posts):
-        return replace(page, posts=recent), f"the first reading goes back {limits.first_days} days"
+        is_over = walk.fetched >= limits.first_posts or walk.pages + 1 >= limits.pages
+        return replace(page, posts=recent), f"the first reading goes back {limits.first_days} days", is_over
     if walk.fetched >= limits.first_posts and page.more:
-        return page, f"the first reading stops at {limits.first_posts} posts"
+        return page, f"the first reading stops at {limits.first_posts} posts", True
     if page.more and walk.pages + 1 >= limits.pages:
-        return page, f"stopped after {limits.pages} pages"
-    return page, None
+        return page, f"stopped after {limits.pages} pages", True
+    return page, None, False
 
 
 def _is_since(moment: object, cutoff: datetime) -> bool:

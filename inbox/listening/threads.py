@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.listening.merging import merge_conversations
+from inbox.listening.merging import Merge, merge_conversations
 from inbox.listening.thread_counts import carry_on, count_members
 from inbox.listening.thread_keys import KeyFacts, Tied, Ties, choose_key, tie_posts
 from inbox.store.queries import threads as reading
@@ -212,27 +212,18 @@ def _is_settled(posts: list[PostToThread], now: datetime) -> bool:
 def _append(session: Session, threads: list[_Thread], merged: dict[int, int], now: datetime) -> list[int]:
     """Put posts into the conversations of their threads, joining these where there are several; gives their ids."""
     winners: dict[int, _Thread] = {}
+    merges: list[Merge] = []
+    renamed: list[dict[str, object]] = []
     for thread in threads:
         winner, *losers = thread.conversations
         winners[winner.id] = thread
         if losers:
-            loser_ids = [loser.id for loser in losers]
-            merge_conversations(session, winner.id, loser_ids, thread_key=thread.key, now=now)
-            merged.update(dict.fromkeys(loser_ids, winner.id))
-        elif thread.key != winner.thread_key:
-            session.execute(
-                sa.update(Conversation)
-                .where(Conversation.id == winner.id)
-                .values(thread_key=thread.key)
-                .execution_options(synchronize_session=False)
-            )
+            merges.append(Merge(winner.id, tuple(loser.id for loser in losers), thread.key))
         if losers or thread.key != winner.thread_key:
-            session.execute(
-                sa.update(Post)
-                .where(Post.conversation_id == winner.id, Post.thread_key != thread.key)
-                .values(thread_key=thread.key)
-                .execution_options(synchronize_session=False)
-            )
+            renamed.append({"conversation": winner.id, "key": thread.key})
+    merge_conversations(session, merges, now)
+    merged.update({loser_id: merge.winner_id for merge in merges for loser_id in merge.loser_ids})
+    _rename(session, renamed)
     _place_posts(
         session,
         [(post, winner_id, thread.key) for winner_id, thread in winners.items() for post in thread.posts],
@@ -241,6 +232,23 @@ def _append(session: Session, threads: list[_Thread], merged: dict[int, int], no
     _wake(session, [thread for thread in winners.values() if not _is_settled(thread.posts, now)])
     _expire(session, [*winners, *merged])
     return list(winners)
+
+
+def _rename(session: Session, renamed: list[dict[str, object]]) -> None:
+    """Know threads by their new keys, on the conversations and on all their posts."""
+    if not renamed:
+        return
+    table, posts = table_of(Conversation), table_of(Post)
+    key: sa.BindParameter[str] = sa.bindparam("key")
+    conversation: sa.BindParameter[int] = sa.bindparam("conversation")
+    connection = session.connection()
+    connection.execute(sa.update(table).where(table.c.id == conversation).values(thread_key=key), renamed)
+    connection.execute(
+        sa.update(posts)
+        .where(posts.c.conversation_id == conversation, posts.c.thread_key != key)
+        .values(thread_key=key),
+        renamed,
+    )
 
 
 def _wake(session: Session, threads: list[_Thread]) -> None:

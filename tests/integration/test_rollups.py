@@ -107,7 +107,7 @@ def take_step(session: Session, source: Source, step: str, number: int, now: dat
         mark_dirty(session, source.brand_id, [session.get_one(Post, post_id).created_at], now)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_cells_equal_a_recount_after_anything(store: Store, steps: list[tuple[str, int]]) -> None:
     with store.write() as session:
