@@ -13,7 +13,7 @@ from ascolto.wiring import House
 from config.settings import Publishing
 from inbox.replies.outbox import queue_reply
 from inbox.replies.publish import publish_reply
-from inbox.store.queries.brands import find_brand
+from inbox.store.queries.brands import find_brand, list_brands
 from inbox.store.queries.overview import OpenConversation, list_open
 from inbox.store.queries.routing import latest_inbound
 from inbox.store.queries.users import list_colleagues
@@ -55,11 +55,15 @@ def work_the_desk(house: House, *, now: datetime, tell: Tell) -> None:
             raise LookupError(SLUG)
         people = list_colleagues(session)
         waiting = list_open(session, brand.id)
+        rivals = [
+            item for other in list_brands(session) if other.id != brand.id for item in list_open(session, other.id)
+        ]
     old = [item for item in waiting if item.last_activity_at < now - SETTLED_AFTER]
     fresh = [item for item in waiting if item.last_activity_at >= now - SETTLED_AFTER]
     for start in range(0, len(old), 100):
         _settle(house, old[start : start + 100], people, random, now)
         tell("desk", min(start + 100, len(old)), len(old))
+    _settle(house, rivals, people, random, now)  # heard and compared, nobody's work
     _work_on_fresh(house, fresh, people, random, now)
     _answer_some(house, fresh, people, now)
 

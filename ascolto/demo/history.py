@@ -23,7 +23,7 @@ SEED = 1974
 NETWORKS = ("x", "facebook", "reddit", "mastodon")
 _NETWORK_WEIGHTS = (34, 28, 22, 16)
 _TOPICS: Mapping[str, int] = {
-    "praise": 24, "complaint": 27, "question": 19, "idea": 9, "churn": 4, "buy": 6, "advocacy": 5, "chat": 7,
+    "praise": 34, "complaint": 24, "question": 19, "idea": 9, "churn": 4, "buy": 6, "advocacy": 5, "chat": 7,
     "spam": 2, "rtl": 1,
 }  # fmt: skip
 _ANSWERED: Mapping[str, float] = {

@@ -62,7 +62,7 @@ def plan_sources(town: Town) -> tuple[DemoSource, ...]:
         DemoSource("mastodon", SLUG, "mastodon", "Mastodon @borbotto", {
             "api_url": f"{town.url}/mastodon", "server": MASTODON_HOST,
             "access_token": town.mastodon.token_for(OWN_HANDLES["mastodon"]),
-        }, instance=MASTODON_HOST),
+        }),
         DemoSource("blog", SLUG, "rss", "Chicchi e chiacchiere", {
             "url": f"{town.url}/feeds/{FEED}.xml",
         }, poll_seconds=60, can_publish=False),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from time import monotonic
 
+import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
@@ -79,6 +80,7 @@ def load_demo(house: House, town: Town, *, now: datetime, progress: Progress | N
     for number, key in enumerate(sources):
         poll_source(house.store, sources[key], connector_of=house.connector_of, limits=house.limits, clock=house.clock)
         tell("poll", number + 1, len(sources))
+    _forget_truncations(house)
     take_in(house, now=house.clock())
     _roll_up(house, now=now, tell=tell)
     with house.store.write() as session:
@@ -206,6 +208,12 @@ def _poll_run(source: Source, start: datetime, end: datetime, *, count: int, is_
         error_kind="TransientError" if is_out else None,
         error="Reddit answered 503 to every request for two days." if is_out else None,
     )
+
+
+def _forget_truncations(house: House) -> None:
+    """A first reading says how far it went back; what lies before is here already, so nothing was cut off."""
+    with house.store.write() as session:
+        session.execute(sa.update(PollRun).values(truncated=None))
 
 
 def _roll_up(house: House, *, now: datetime, tell: Progress) -> None:

@@ -70,9 +70,7 @@ def as_fetched(settled: SettledPost) -> FetchedPost:
         "kind": _kind(post),
         "url": _url(post, settled),
     }
-    if post.network == "mastodon":
-        given |= {"instance": MASTODON_HOST, "thread_id": None}
-    elif post.network == "rss":
+    if post.network in {"mastodon", "rss"}:
         given |= {"thread_id": None}
     elif post.network == "facebook":
         given |= {"mentions_us": not post.author.is_own, "language_hint": None}

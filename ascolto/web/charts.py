@@ -76,7 +76,7 @@ def draw_line(
 ) -> BandedLine:
     """Draw (value, low, high) from -top to +top; None and gap days break the line."""
     reach = max((max(abs(low), abs(high)) for _, low, high in filter(None, values)), default=50)
-    top = min(limit, math.ceil(reach / 25) * 25 or 25)
+    top = min(limit, math.ceil(reach / 50) * 50 or 50)
     slot = WIDTH / max(len(values), 1)
 
     def at(value: float) -> float:

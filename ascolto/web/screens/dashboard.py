@@ -44,6 +44,7 @@ INTENT_WORDS = {
     "unsure": N_("unsure"),
     "none": N_("not read yet"),
 }
+UNTOLD = frozenset({"other", "unsure", "none"})
 STATE_WORDS = {
     "lagging": N_("is behind"),
     "rate_limited": N_("is told to wait by the network"),
@@ -132,9 +133,10 @@ def _net_change(now: NetSentiment, before: NetSentiment) -> Change | None:
 def _intents(overview: Overview) -> list[dict[str, Any]]:
     """Give the mix of intents; bars are measured against the longest."""
     longest = max((count for _, count in overview.intents), default=1)
+    told = sorted(overview.intents, key=lambda item: item[0] in UNTOLD)  # stable: still by count within each
     return [
         {"key": key, "count": count, "share": count / max(overview.posts, 1), "width": 100 * count / longest}
-        for key, count in overview.intents
+        for key, count in told
         if count
     ]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.tables import Brand, PollRun, PostSource, Quarantine, Source
+from inbox.store.tables import Brand, PollRun, Post, PostSource, Quarantine, Source
 
 DAY = timedelta(hours=24)
 QUARANTINE_DAYS = timedelta(days=7)
@@ -19,7 +19,7 @@ class SourceHealth:
 
     source: Source
     brand: Brand
-    posts_today: int  # found in the last 24 hours
+    posts_today: int  # written in the last 24 hours
     cost_micros: int
     last_run: PollRun | None
     quarantined: int  # in the last 7 days
@@ -42,8 +42,8 @@ def read_health(session: Session, *, now: datetime, source_id: int | None = None
         query = query.where(Source.id == source_id)
     rows = session.execute(query.order_by(Brand.competitor_of.is_not(None), Brand.name, Source.name)).all()
     ids = [row[0].id for row in rows]
-    posts = _count(session, PostSource.source_id, PostSource.first_seen_at >= now - DAY, ids)
-    quarantined = _count(session, Quarantine.source_id, Quarantine.created_at >= now - QUARANTINE_DAYS, ids)
+    posts = _count_posts(session, ids, since=now - DAY)
+    quarantined = _count_quarantined(session, ids, since=now - QUARANTINE_DAYS)
     costs = _costs(session, ids, month_start(now))
     runs = _last_runs(session, ids)
     return [
@@ -64,12 +64,23 @@ def month_start(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def _count(
-    session: Session, column: sa.orm.InstrumentedAttribute[int] | sa.orm.InstrumentedAttribute[int | None],
-    condition: sa.ColumnElement[bool], ids: Sequence[int],
-) -> dict[int, int]:  # fmt: skip
-    query = sa.select(column, sa.func.count()).where(column.in_(ids), condition).group_by(column)
+def _count_quarantined(session: Session, ids: Sequence[int], *, since: datetime) -> dict[int, int]:
+    query = (
+        sa.select(Quarantine.source_id, sa.func.count())
+        .where(Quarantine.source_id.in_(ids), Quarantine.created_at >= since)
+        .group_by(Quarantine.source_id)
+    )
     return {int(key): int(number) for key, number in session.execute(query) if key is not None}
+
+
+def _count_posts(session: Session, ids: Sequence[int], *, since: datetime) -> dict[int, int]:
+    query = (
+        sa.select(PostSource.source_id, sa.func.count())
+        .join(Post, Post.id == PostSource.post_id)
+        .where(PostSource.source_id.in_(ids), Post.created_at >= since, PostSource.brand_id == Post.brand_id)
+        .group_by(PostSource.source_id)
+    )
+    return {int(key): int(number) for key, number in session.execute(query)}
 
 
 def _costs(session: Session, ids: Sequence[int], since: datetime) -> dict[int, int]:
