@@ -73,7 +73,8 @@ class Media:
 class FetchedPost:
     """One public item as a network gave it. Texts are plain text (HTML already reduced), times aware UTC.
 
-    `instance` tells servers of one network apart (Mastodon host); "" where there is only one.
+    `instance` tells servers of one network apart where ids are unique on one server only; "" elsewhere, on
+    Mastodon too, whose ids are URIs: a thread crosses servers, and is one thread.
     `thread_id` is the external id of the thread's root where the network tells it, else None.
     `repost_of` is set for a repost without words of its own: it is a signal on the original, never queued.
     `mentions_us` says the network itself named us as addressed (X: the condition for an answer).
@@ -235,7 +236,10 @@ class Connector(ABC):
 
     @abstractmethod
     def check(self) -> Account:
-        """Who we are there. Called before a source is saved and at start; AuthError when refused."""
+        """Who we are there. Called before a source is saved and at start; AuthError when refused.
+
+        It may complete `config` by what the network tells of itself (the longest reply), to be saved with it.
+        """
 
     @abstractmethod
     def fetch(self, cursor: str | None, limit: int) -> Page:
@@ -248,6 +252,14 @@ class Connector(ABC):
         fits networks whose cursor is a plain since-id and whose pages come oldest first.
         """
         return cursor
+
+    def end_listing(self, cursor: str) -> str:
+        """Close the walk of the one listing under way; further listings of this source are still to be read.
+
+        Called when a first sync has met posts older than it looks back for, and fetches on while there is more.
+        The default fits sources with one listing.
+        """
+        return self.end_walk(cursor)
 
     def thread(self, post: PostRef) -> tuple[FetchedPost, ...]:
         """Give the context of a post, root first, itself included if the network shows it."""

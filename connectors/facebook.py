@@ -50,6 +50,7 @@ _BATCH = 50
 _READ_BACK_PAGES = 5
 _THREAD_PAGES = 5
 _CLOCK_SKEW = timedelta(seconds=5)
+_CLOCK_MARGIN = timedelta(minutes=1)  # our clock may be ahead of Facebook's
 _SETTLED_SECONDS = 2  # times have whole seconds: what changed just now may change again within the same one
 
 
@@ -131,7 +132,12 @@ class FacebookConnector(Connector):
 
     def end_walk(self, cursor: str) -> str:
         """Stop paging here; the next fetch begins from what is newer."""
-        return FacebookCursor.parse(cursor).ended().dump()
+        return FacebookCursor.parse(cursor).ended(int((self.clock() - _CLOCK_MARGIN).timestamp())).dump()
+
+    def end_listing(self, cursor: str) -> str:
+        """Stop paging the feed, the tags or one post's comments, and go on with the others."""
+        after = FacebookCursor.parse(cursor).ended_listing()
+        return (after if after.is_walking else after.next_round()).dump()
 
     def thread(self, post: PostRef) -> tuple[FetchedPost, ...]:
         """Read the post and its comments with their answers, oldest first."""

@@ -100,13 +100,26 @@ class FacebookCursor:
         queue = tuple(name for name in self.queue if name != post_id) if strand.is_done else self.queue
         return replace(self, watch=watch, queue=queue)
 
-    def ended(self) -> "FacebookCursor":
-        """Close every walk; comments older than a queued post's last change are given up."""
+    def ended_listing(self) -> "FacebookCursor":
+        """Close the walk of the one listing under way; the others are still to be read."""
+        if self.queue:
+            post_id = self.queue[0]
+            strand = self.watch.get(post_id, Watched()).strand
+            return self if strand.after is None else self.commented(post_id, _done(strand))
+        if self.feed.after is not None:
+            return replace(self, feed=_done(self.feed))
+        return replace(self, tagged=_done(self.tagged)) if self.tagged.after is not None else self
+
+    def ended(self, now: int) -> "FacebookCursor":
+        """Close every walk; comments older than a queued post's last change are given up.
+
+        Listings not read yet begin with what is new since `now`, in epoch seconds.
+        """
         watch = {
             name: Watched(held.version, _closed(held)) if name in self.queue else held
             for name, held in self.watch.items()
         }
-        return FacebookCursor(feed=self.feed.ended(), tagged=self.tagged.ended(), watch=watch)
+        return FacebookCursor(feed=_begun(self.feed, now), tagged=_begun(self.tagged, now), watch=watch)
 
     @classmethod
     def parse(cls, cursor: str | None) -> "FacebookCursor":
@@ -144,6 +157,15 @@ def item_of(record: Mapping[str, Any]) -> Item | None:
         return read_id(record), int(moment.timestamp())
     except UNREADABLE:
         return None
+
+
+def _done(strand: Strand) -> Strand:
+    return replace(strand.ended(), is_done=True)
+
+
+def _begun(strand: Strand, now: int) -> Strand:
+    is_unread = strand.mark == Mark() and strand.top is None and not strand.is_done
+    return Strand(mark=Mark(now)) if is_unread else strand.ended()
 
 
 def _closed(held: Watched) -> Strand:

@@ -37,6 +37,7 @@ from connectors.transport import Transport
 _LISTING_SIZE = 100
 _READ_BACK_PAGES = 5
 _CLOCK_SKEW = timedelta(seconds=5)
+_CLOCK_MARGIN = timedelta(minutes=1)  # our clock may be ahead of Reddit's
 _REACH = 1_000
 
 
@@ -128,8 +129,13 @@ class RedditConnector(Connector):
         )
 
     def end_walk(self, cursor: str) -> str:
-        """Stop paging here; every listing read so far goes on from its newest item."""
-        return RedditCursor.parse(cursor).ended().dump()
+        """Stop paging here; every listing goes on with what is new from now on."""
+        names = [listing.name for listing in self._listings()]
+        return RedditCursor.parse(cursor).ended(names, self.clock() - _CLOCK_MARGIN).dump()
+
+    def end_listing(self, cursor: str) -> str:
+        """Stop paging the listing under way and go on to the next."""
+        return RedditCursor.parse(cursor).ended_listing([listing.name for listing in self._listings()]).dump()
 
     def thread(self, post: PostRef) -> tuple[FetchedPost, ...]:
         """Read the submission and its comments, as many as `thread_comments` and `thread_more` allow."""

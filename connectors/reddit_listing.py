@@ -6,7 +6,7 @@ afresh from its top, and what was seen before is left out.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -78,9 +78,18 @@ class RedditCursor:
         """Give the cursor with one listing moved on."""
         return RedditCursor(places={**self.places, name: place}, turn=turn)
 
-    def ended(self) -> "RedditCursor":
-        """Close all walks and begin the next round with the first listing."""
-        return RedditCursor(places={name: place.ended() for name, place in self.places.items()})
+    def ended(self, names: Iterable[str], now: datetime) -> "RedditCursor":
+        """Close all walks; listings of `names` not read yet begin with what is new from now on."""
+        unread = {name: Place(newest=_seconds(now)) for name in names if name not in self.places}
+        return RedditCursor(places={name: place.ended() for name, place in self.places.items()} | unread)
+
+    def ended_listing(self, names: Sequence[str]) -> "RedditCursor":
+        """Close the walk of the listing whose turn it is, if it is under way, and go on to the next."""
+        name = names[self.turn] if self.turn < len(names) else ""
+        place = self.places.get(name)
+        if place is None or place.after is None:
+            return self
+        return self.with_place(name, place.ended(), turn=(self.turn + 1) % len(names))
 
 
 def ask_of(place: Place, *, recheck_every: int, is_anchored: bool) -> dict[str, str]:
@@ -107,7 +116,7 @@ def move(
         after = replace(place, before=records.names[0], newest=newest, seen=seen, quiet=0)
         return after, oldest_first, len(records.names) >= limit
     top = place.top or (records.names[0] if records.names else None)
-    reached_old = place.before is not None and len(fresh) < len(records.posts)
+    reached_old = (place.before is not None or place.newest > 0) and len(fresh) < len(records.posts)
     top_time = max(place.top_time, newest)  # `newest` itself stays: it is what older pages are compared with
     count = place.walked + len(records.names)
     on = replace(place, after=records.after, top=top, top_time=top_time, walked=count, seen=seen)
