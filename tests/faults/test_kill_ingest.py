@@ -1,0 +1,41 @@
+"""Killed anywhere between poll and roll-up: no post lost, none twice, everything routed and counted."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.rounds import Ground, Verdict, measure_life, random_moments, say_posts, take_in_round
+from tests.faults.test_kill_publish import ROUNDS, SEED
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+@pytest.mark.parametrize("network", ["x", "mastodon"])
+def test_killed_at_every_named_point_no_post_is_lost_or_doubled(
+    make_ground: Callable[..., Ground], engine: str, network: str
+) -> None:
+    ground = make_ground(engine, network)
+    say_posts(ground)
+    clean, points = take_in_round(ground)
+    assert clean.is_clean, clean
+    assert {"fetch:1:before", "fetch:2:after", "commit:1:before"} <= set(points)
+    chosen = points if (engine, network) == ("sqlite", "x") else points[::3]
+    total = Verdict()
+    for point in chosen:
+        verdict, _ = take_in_round(ground, kill_at=point)
+        assert verdict.killed == 1, point
+        total.add(verdict)
+    assert total.is_clean, total
+
+
+def test_killed_at_random_moments_no_post_is_lost_or_doubled(make_ground: Callable[..., Ground]) -> None:
+    ground = make_ground("sqlite")
+    say_posts(ground)
+    seconds = measure_life(lambda: take_in_round(ground))
+    total = Verdict()
+    for moment in random_moments(random.Random(SEED), seconds, max(5, ROUNDS // 4)):
+        verdict, _ = take_in_round(ground, kill_after=moment)
+        total.add(verdict)
+    assert total.is_clean, total
