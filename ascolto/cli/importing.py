@@ -27,6 +27,9 @@ def import_file(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted import stopped.")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", help="Also write the rows that cannot be read to this file.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Load an archive as history: threads, authors, answers; what cannot be read goes to quarantine."""
@@ -40,6 +43,7 @@ def import_file(
             mapping=mapping,
             resume=resume,
             progress=bar.update,
+            rejects=rejects,
             clock=house.clock,
         )
     if as_json:

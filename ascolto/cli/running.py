@@ -1,5 +1,6 @@
 """Commands that run and stay: everything in one process, or its parts on PostgreSQL."""
 
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from ascolto.cli.output import say
 if TYPE_CHECKING:
     from ascolto.wiring import House
 
+BACKLOG = 2048
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on, instead of the setting.")]
 Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 
@@ -91,6 +93,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # from now on a browser waits for us instead of being refused
     except socket.gaierror as error:
         listener.close()
         raise CliError(f'There is no address "{host}" on this machine.', code=ExitCode.CONFIGURATION) from error
@@ -164,4 +167,25 @@ def _run_server(house: "House", app: object, listener: socket.socket) -> None:
     shown = house.settings.base_url or f"http://{shown_host}:{address[1]}"
     server = make_server(app, host=str(address[0]), port=int(address[1]))
     say(f"Ascolto answers at {shown}  (Ctrl-C stops it)")
+    link = first_steps_link(house, shown)
+    if link is not None:
+        say(f"Nobody can sign in yet. Begin here, the link works once: {link}")
+    # uvicorn repeats the signal once it has stopped: without a handler the process would die of it before its jobs
+    # and connections are let go.
+    signal.signal(signal.SIGTERM, _leave)
     server.run(sockets=[listener])
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(ExitCode.OK)
+
+
+def first_steps_link(house: "House", address: str) -> str | None:
+    """Give a link to the first steps while nobody has an account; an earlier one stops working."""
+    from inbox.people.first_run import issue_setup_token
+    from inbox.store.queries.sign_ins import has_users
+
+    with house.store.write() as session:
+        if has_users(session):
+            return None
+        return f"{address.rstrip('/')}/setup?token={issue_setup_token(session, now=house.clock())}"

@@ -481,6 +481,36 @@ def test_conversations_of_nothing_are_an_empty_export(ready: Cli) -> None:
     assert ready.ok("export", "conversations", "--brand", "fiordaliso", "--format", "csv").out == ""
 
 
+ARCHIVE = """\
+{"id": "1", "text": "Bolletta sbagliata", "author": "ugo", "created_at": "2026-11-01T10:00:00Z"}
+{"id": "2", "text": "Ci scusiamo", "author": "fiordaliso", "created_at": "2026-11-01T11:00:00Z", "parent_id": "1"}
+broken
+{"id": "2", "text": "Ci scusiamo", "author": "fiordaliso", "created_at": "2026-11-01T11:00:00Z", "parent_id": "1"}
+"""
+
+
+def test_archive_is_imported_and_can_be_resumed(ready: Cli) -> None:
+    (ready.folder / "posts.jsonl").write_text(ARCHIVE)
+    report = ready.ok("import", "posts.jsonl", "--brand", "fiordaliso", "--rejects", "bad.jsonl", "--json").json
+    assert (report["read"], report["stored"], report["duplicates"], report["quarantined"]) == (4, 2, 1, 1)
+    assert "broken" in (ready.folder / "bad.jsonl").read_text()
+    again = ready.ok("import", "posts.jsonl", "--brand", "fiordaliso", "--resume", "--json").json
+    assert again["stored"] in {0, 2}  # finished: told again, or found known
+    assert len(ready.ok("export", "posts", "--brand", "fiordaliso").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("posts.jsonl", "--brand", "nobody"), ExitCode.NOT_FOUND),
+        (("none.jsonl", "--brand", "fiordaliso"), ExitCode.USAGE),
+    ],
+)
+def test_mistakes_about_imports_have_their_codes(ready: Cli, arguments: tuple[str, ...], code: ExitCode) -> None:
+    (ready.folder / "posts.jsonl").write_text(ARCHIVE)
+    assert ready("import", *arguments).code == code
+
+
 # --- running -----------------------------------------------------------------------------------------------
 
 
