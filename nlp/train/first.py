@@ -24,7 +24,7 @@ from nlp.train.data import Examples, join, own_examples, public_sentiment
 from nlp.train.linear import Ground, Recipe, count_features, fit_heads, lay_ground, out_of_fold
 
 OUT = Path(__file__).parents[1] / "models" / "ngrams-v1"
-RECIPES = {"it": Recipe(), "en": Recipe()}
+RECIPES = {"it": Recipe(), "en": Recipe(sentiment_lean=4.0, sentiment_c=0.5)}
 
 
 @dataclass(frozen=True, slots=True)
