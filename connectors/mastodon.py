@@ -27,10 +27,10 @@ from connectors.base import (
     Receipt,
     SourceKind,
 )
-from connectors.errors import AmbiguousError, PermanentError, SourceGoneError
+from connectors.errors import AmbiguousError, ConnectorError, PermanentError, SourceGoneError
 from connectors.length import measure
 from connectors.mastodon_client import MastodonClient
-from connectors.mastodon_posts import BadStatusError, full_handle, read_author, read_status
+from connectors.mastodon_posts import BadStatusError, read_author, read_status
 from connectors.mastodon_streams import MastodonCursor, Position, Stream, advance, load_cursor, plan_streams
 from connectors.text import html_to_text, same_text
 
@@ -53,7 +53,7 @@ class MastodonConfig(ConnectorConfig):
         default=500,
         ge=1,
         le=1_000_000,
-        description="The server's own limit for a post (`ascolto source check` shows it)",
+        description="The server's own limit for a post (asked of the server when the source is added)",
     )
     private_mentions: bool = Field(
         default=False, description="Also read mentions sent to us alone; answers go back the same way"
@@ -121,7 +121,18 @@ class MastodonConnector(Connector):
             author = read_author(me, self.config.server)
         except (BadStatusError, AttributeError) as error:
             raise SourceGoneError(f"{self.config.server} does not answer like a Mastodon server") from error
+        if "max_characters" not in self.config.model_fields_set:
+            self._learn_length()
         return Account(author.external_id, author.handle, author.display_name, author.url)
+
+    def _learn_length(self) -> None:
+        """Take the server's own limit into the settings, where none was set; without its word, 500 stays."""
+        try:
+            told = self.read_max_characters()
+        except ConnectorError:
+            return
+        if told is not None:
+            self.config = self.config.model_copy(update={"max_characters": told})
 
     def read_max_characters(self) -> int | None:
         """Ask the server how long a post may be; None if it does not say."""
@@ -236,7 +247,7 @@ class MastodonConnector(Connector):
         if query.language and post.language_hint and post.language_hint[:2] != query.language:
             return False
         text = f"{post.title} {post.text} {stream.term}"
-        local = post.author.handle.partition("@")[0] if post.instance == self.config.server else post.author.handle
+        local = post.author.handle.removesuffix(f"@{self.config.server}")
         return query.matches(text, post.author.handle) and query.matches(text, local)
 
     def thread(self, post: PostRef) -> tuple[FetchedPost, ...]:
@@ -331,7 +342,7 @@ class MastodonConnector(Connector):
 
     def diagnostics(self) -> Mapping[str, Any]:
         """Give facts for a support ticket."""
-        return {**super().diagnostics(), "server": self.config.server, "handle": full_handle("?", self.config.server)}
+        return {**super().diagnostics(), "server": self.config.server}
 
 
 def _has_next(entries: Sequence[Any], size: int) -> bool:

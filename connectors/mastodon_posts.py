@@ -58,7 +58,6 @@ def read_status(
     return FetchedPost(
         network="mastodon",
         external_id=uri,
-        instance=urlsplit(uri).hostname or "",
         author=read_author(account, server),
         text=html_to_text(str(status.get("content") or "")),
         title=clean_text(str(status.get("spoiler_text") or "")),

@@ -79,7 +79,7 @@ def test_posts_of_other_servers_have_their_own_uri_and_can_be_answered(town: Tow
     uri = town.mastodon.add_post("bruno@altrove.example", "@acme quando aprite?")
     post = find_post(world, uri)
     assert post.external_id.startswith("https://altrove.example/users/bruno/statuses/")
-    assert post.instance == "altrove.example"
+    assert post.instance == ""  # one fediverse: the URI is unique, and threads cross servers
     assert post.author.handle == "bruno@altrove.example"
     receipt = world.connector().reply(reference_to(post), "Alle nove")
     assert world.answers(uri) == ["@bruno@altrove.example Alle nove"]
@@ -124,6 +124,16 @@ def test_reply_over_the_servers_limit_is_refused_before_sending(town: Town) -> N
     with pytest.raises(PermanentError, match="20"):
         world.connector().reply(reference_to(post), "una risposta lunga più di venti caratteri")
     assert not [r for r in town.requests if r.method == "POST"]
+
+
+def test_check_takes_the_servers_limit_unless_one_was_set(town: Town) -> None:
+    town.mastodon.options["max_characters"] = 5000
+    connector = MastodonWorld(town).connector()
+    connector.check()
+    assert connector.capabilities.max_length == 5000 - 32
+    connector = MastodonWorld(town, max_characters=1000).connector()
+    connector.check()
+    assert connector.capabilities.max_length == 1000 - 32
 
 
 def test_server_tells_its_own_limit(town: Town) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ascolto.web.i18n import N_, Words
 from ascolto.web.screens.query_form import QueryForm
-from ascolto.web.screens.source_saving import SourceForm, instance_of, own_errors
+from ascolto.web.screens.source_saving import SourceForm, own_errors
 from ascolto.wiring import House
 from connectors.base import Account, Connector
 from connectors.errors import ConnectorError
@@ -62,7 +62,7 @@ def _store(
             kept = create_source(
                 session, house.vault, brand_id=brand.id, connector=connector, name=form.name, account=account,
                 poll_seconds=int(rhythm.poll_seconds), can_publish=False, now=now,
-                instance=instance_of(connector), user_id=user_id,
+                user_id=user_id,
             )  # fmt: skip
         else:
             kept = update_source(session, house.vault, source.id, connector=connector, account=account, now=now)

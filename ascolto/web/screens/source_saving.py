@@ -124,7 +124,7 @@ def create_from_form(house: House, form: SourceForm, *, words: Words, user_id: i
             session, house.vault, brand_id=brand.id, connector=connector, name=name, account=account,
             poll_seconds=int(form.poll_seconds), now=now,
             can_publish=_publishes(form, connector, is_rival=brand.competitor_of is not None),
-            instance=instance_of(connector), monthly_budget_micros=form.budget_micros, user_id=user_id,
+            monthly_budget_micros=form.budget_micros, user_id=user_id,
         )  # fmt: skip
         return replace(checked, source_id=source.id)
 
@@ -189,11 +189,6 @@ def own_errors(form: SourceForm, words: Words) -> dict[str, str]:
 def _publishes(form: SourceForm, connector: Connector, *, is_rival: bool) -> bool:
     """Answers go out only for our own brands, and only where the network takes them."""
     return form.can_publish and connector.capabilities.can_reply and not is_rival
-
-
-def instance_of(connector: Connector) -> str:
-    """Give the server a source lives on, for networks of many servers; "" for the others."""
-    return str(getattr(connector.config, "server", ""))
 
 
 def _name_of(connector: Connector, account: Account) -> str:
