@@ -72,12 +72,14 @@ def words_of(language: str) -> Words:
         for message in catalog:
             if not message.id or message.fuzzy:
                 continue
-            if isinstance(message.id, tuple):
-                plural[message.id[0]] = (message.string[0], message.string[-1])
+            texts = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+            msgid = message.id if isinstance(message.id, str) else message.id[0]
+            if not isinstance(message.id, str):
+                plural[msgid] = (texts[0], texts[-1])
             elif message.context:
-                contexts[message.context, message.id] = str(message.string)
+                contexts[message.context, msgid] = texts[0]
             else:
-                singular[message.id] = str(message.string)
+                singular[msgid] = texts[0]
     return Words(language, singular, plural, contexts)
 
 

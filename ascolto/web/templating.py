@@ -1,5 +1,6 @@
 """Turns a template and its facts into an answer, in the reader's language and theme."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -52,13 +53,8 @@ def environment(language: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    env.install_gettext_callables(  # type: ignore[attr-defined] - the i18n extension adds it at run time
-        words.gettext,
-        words.ngettext,
-        newstyle=True,
-        pgettext=words.pgettext,
-        npgettext=words.npgettext,
-    )
+    install: Callable[..., None] = env.install_gettext_callables  # type: ignore[attr-defined] # the extension adds it
+    install(words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext)
     env.globals.update(
         asset_url=asset_url,
         icon=icon,

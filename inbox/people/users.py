@@ -108,9 +108,10 @@ def check_password(password_hash: str | None, password: str) -> bool:
     """Whether a password fits. Without a hash (nobody has this e-mail) it takes just as long and says no."""
     encoded = password[: MAX_PASSWORD + 1].encode("utf-8", "surrogatepass")
     try:
-        return _hasher.verify(password_hash or _nobodys_hash(), encoded) and password_hash is not None
+        _hasher.verify(password_hash or _nobodys_hash(), encoded)
     except (VerificationError, InvalidHashError):
         return False
+    return password_hash is not None
 
 
 def normal_email(email: str) -> str:
