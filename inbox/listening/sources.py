@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from connectors.base import Account, Author, Clock, Connector, FetchedPost
+from connectors.base import Account, Author, Clock, Connector, FetchedPost, SourceKind
 from connectors.budget import estimate_month
 from connectors.registry import Registry
 from connectors.transport import Transport
@@ -60,6 +60,8 @@ def create_source(
             f'A source named "{name}" exists already.', log_message=f"source name taken, brand {brand_id}"
         )
     config, secrets = split_secrets(connector)
+    if account is not None and not _is_ours(connector, account):
+        account = None
     source = Source(
         brand_id=brand_id,
         network=connector.network,
@@ -142,6 +144,12 @@ def preview_query(connector: Connector, limit: int = 20) -> QueryPreview:
         cost_micros_month=None if per_hour is None else estimate_month(per_hour, connector.capabilities),
         cost_micros_now=page.cost_micros,
     )
+
+
+def _is_ours(connector: Connector, account: Account) -> bool:
+    """Whether `check` named an account of ours, and not merely a feed or server that is read."""
+    is_reading_only = connector.config.kind is SourceKind.QUERY and not connector.capabilities.can_reply
+    return bool(account.external_id) and not is_reading_only
 
 
 def _mark_ours(session: Session, source: Source, account: Account, now: datetime) -> None:

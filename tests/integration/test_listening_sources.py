@@ -58,6 +58,11 @@ def plain() -> Plain:
     return Plain(config, transport=Transport())
 
 
+@pytest.fixture
+def ours(plain: Plain) -> Plain:
+    return Plain(plain.config.model_copy(update={"kind": SourceKind.OWN, "query": None}), transport=Transport())
+
+
 def create(store: Store, vault: Vault, plain: Plain) -> int:
     with store.write() as session:
         brand = add_brand(session)
@@ -82,8 +87,15 @@ def test_secrets_are_kept_apart_and_encrypted(store: Store, vault: Vault, plain:
     assert opened.config == plain.config
 
 
-def test_the_account_is_known_as_ours(store: Store, vault: Vault, plain: Plain) -> None:
+def test_what_a_query_reads_is_not_taken_for_us(store: Store, vault: Vault, plain: Plain) -> None:
     create(store, vault, plain)
+    with store.read() as session:
+        assert session.scalars(sa.select(Identity.id)).all() == []
+        assert session.scalars(sa.select(Source.account_id)).one() is None
+
+
+def test_the_account_is_known_as_ours(store: Store, vault: Vault, ours: Plain) -> None:
+    create(store, vault, ours)
     with store.read() as session:
         identity = session.scalars(sa.select(Identity)).one()
         assert (identity.external_id, identity.handle, identity.is_own) == ("42", "cafflino", True)
