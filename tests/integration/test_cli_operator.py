@@ -12,13 +12,17 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ascolto.cli.exits import ExitCode
 from ascolto.demo.town import Fault, Town
+from inbox.store.engine import Store
 from tests.cli_factory import Cli, make_cli
+from tests.conftest import FakeClock
+from tests.outbox_factory import Desk, ScriptedNetwork
 
 ROOT = Path(__file__).resolve().parents[2]
 BRAND = """
@@ -544,3 +548,30 @@ def test_second_server_on_one_data_folder_is_refused(ready: Cli) -> None:
 
 def test_address_of_another_machine_is_refused(ready: Cli) -> None:
     assert ready("serve", "--host", "no-such-host.invalid", "--port", "0").code == ExitCode.CONFIGURATION
+
+
+# --- answers of an installation at work --------------------------------------------------------------------
+
+
+def test_answers_are_listed_settled_and_sent_again(ready: Cli) -> None:
+    path = ready.folder / "data" / "ascolto.sqlite3"
+    store = Store(f"sqlite:///{path}")
+    reply_id = Desk(store, FakeClock(datetime.now(UTC)), ScriptedNetwork()).queue("Ci dispiace,\x1b[2J scusi!")
+    store.dispose()
+    change = "UPDATE reply SET state = ?, is_retryable = 1"
+    with sqlite3.connect(path) as connection:
+        connection.execute(change, ("failed",))
+    listed = ready.ok("reply", "list", "--state", "failed")
+    assert "\x1b" not in listed.out
+    ready.ok("reply", "retry", str(reply_id), "--by", "anna@example.com")
+    assert [reply["state"] for reply in ready.ok("reply", "list", "--json").json] == ["queued"]
+    assert ready("reply", "retry", str(reply_id), "--by", "anna@example.com").code == ExitCode.CONFLICT
+    with sqlite3.connect(path) as connection:
+        connection.execute(change, ("unknown",))
+    assert "unknown" in ready.ok("doctor").out
+    ready.ok("reply", "resolve", str(reply_id), "--sent", "--external-id", "77", "--by", "anna@example.com")
+    (reply,) = ready.ok("reply", "list", "--json").json
+    assert (reply["state"], reply["external_id"]) == ("sent", "77")
+    again = ready("reply", "resolve", str(reply_id), "--not-sent", "--by", "anna@example.com")
+    assert again.code == ExitCode.CONFLICT
+    assert ready.ok("audit", "verify", "--json").json["is_intact"]
