@@ -175,7 +175,7 @@ class MastodonConnector(Connector):
 
     def _streams(self) -> list[Stream]:
         if self.config.kind is SourceKind.OWN or self.config.query is None:
-            return [Stream("mentions")]
+            return [Stream("mentions"), Stream("ours")]  # ours: answers given elsewhere, posts people answer
         return plan_streams(self.config.query, can_search=self.capabilities.can_reply)
 
     def _list(self, stream: Stream, position: Position, size: int) -> Sequence[Any]:
@@ -188,6 +188,11 @@ class MastodonConnector(Connector):
         match stream.kind:
             case "mentions":
                 found = self._client.ask(lambda api: api.notifications(types=["mention"], limit=size, **where))
+            case "ours":
+                me = self._client.ask(lambda api: api.account_verify_credentials())
+                found = self._client.ask(
+                    lambda api: api.account_statuses(me["id"], limit=size, exclude_reblogs=True, **where)
+                )
             case "tag":
                 found = self._tag_page(stream.value, size, where)
             case _:

@@ -1,7 +1,7 @@
 """Which lists of a Mastodon server a source reads, and the cursor that remembers where each of them stands.
 
-Lists are read in one of two ways. *Forward* (mentions, hashtags): a first walk goes back from the newest, from then
-on `min_id` gives the window just after what was read. *Backward* (search, which knows no such window): every walk
+Lists are read in one of two ways. *Forward* (mentions, our own posts, hashtags): a first walk goes back from the
+newest, from then on `min_id` gives the window just after what was read. *Backward* (search, which knows no such window): every walk
 goes from the newest down to what was read before, and only its end moves `since`.
 """
 
@@ -18,7 +18,7 @@ MOST_STREAMS = 16  # a poll asks each list at least once; 300 requests in 5 minu
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One list of the server. `kind`: mentions | tag | search; `term` is what a tag stands for."""
+    """One list of the server. `kind`: mentions | ours | tag | search; `term` is what a tag stands for."""
 
     kind: str
     value: str = ""

@@ -88,6 +88,18 @@ def test_posts_of_other_servers_have_their_own_uri_and_can_be_answered(town: Tow
     assert found.external_id == receipt.external_id
 
 
+def test_answers_given_elsewhere_are_found_in_their_thread(town: Town) -> None:
+    world = MastodonWorld(town)
+    asked = town.mastodon.add_post("ugo@altrove.example", "@acme aiuto")
+    answered = town.mastodon.add_post("acme", "@ugo@altrove.example eccoci", parent_id=asked)
+    posts, cursor = read_all(world, None)
+    answer = next(post for post in posts if post.external_id == answered)
+    assert answer.parent_id == asked
+    assert answer.author.external_id == world.connector().check().external_id
+    later = town.mastodon.add_post("acme", "Buongiorno a tutti")
+    assert [post.external_id for post in read_all(world, cursor)[0]] == [later]
+
+
 def test_one_status_has_one_id_whatever_list_found_it(town: Town) -> None:
     uri = MastodonWorld(town).say("ciao #acme")
     assert find_post(MastodonWorld(town), uri).external_id == find_post(QueryWorld(town), uri).external_id
