@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from inbox.errors import NotFoundError
+from inbox.store.queries.threads import list_merged_ids
 from inbox.store.tables import (
     AuditEvent,
     Brand,
@@ -97,7 +98,7 @@ def get_conversation(session: Session, conversation_id: int, *, for_update: bool
 
 
 def get_conversation_view(session: Session, conversation_id: int, *, max_posts: int = MAX_POSTS) -> ConversationView:
-    """Give a conversation with all its screen shows, in eight statements; NotFoundError when there is none."""
+    """Give a conversation with all its screen shows, in nine statements; NotFoundError when there is none."""
     assignee, writer = aliased(User), aliased(User)
     head = session.execute(
         sa.select(Conversation, Brand, Identity, Contact, assignee, ReplyLease, writer.name)
@@ -214,7 +215,7 @@ def _events_of(session: Session, conversation_id: int) -> tuple[EventView, ...]:
     statement = (
         sa.select(AuditEvent, User.name)
         .outerjoin(User, User.id == AuditEvent.user_id)
-        .where(AuditEvent.conversation_id == conversation_id)
+        .where(AuditEvent.conversation_id.in_([conversation_id, *list_merged_ids(session, conversation_id)]))
         .order_by(AuditEvent.id.desc())
         .limit(MAX_EVENTS)
     )
