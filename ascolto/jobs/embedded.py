@@ -27,6 +27,8 @@ from inbox.store.queries.sources import list_polled
 log = structlog.get_logger(__name__)
 
 SYNC_SECONDS = 3.0
+# What ticks less often than this does not run at every start.
+AT_ONCE_SECONDS = 600.0
 POLL_PREFIX, LANE_PREFIX = "poll:", "publish:"
 STEP_THREADS, POLL_THREADS, LANE_THREADS = 4, 8, 8
 
@@ -92,7 +94,11 @@ class EmbeddedJobs:
 
     def _add_tick(self, name: str, call: Callable[[], None], seconds: float) -> None:
         self._scheduler.add_job(
-            call, "interval", seconds=seconds * self._pace, id=name, next_run_time=datetime.now(UTC)
+            call,
+            "interval",
+            seconds=seconds * self._pace,
+            id=name,
+            next_run_time=datetime.now(UTC) + timedelta(seconds=seconds if seconds > AT_ONCE_SECONDS else 0),
         )
 
     def _run_soon(self, job_id: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ascolto.wiring import House
 from inbox.listening.ingest import quarantine
 from inbox.listening.poll import poll_source
+from inbox.listening.refresh import refresh_posts
 from inbox.listening.tagging import due_for_tagging, tag_posts
 from inbox.listening.validation import Refused
 from inbox.replies.outbox import due_replies
@@ -24,7 +25,7 @@ from inbox.replies.reconcile import needs_reconciling, reconcile
 from inbox.reputation.rollups import due_buckets, recompute
 from inbox.store.engine import Store
 from inbox.store.queries import replies as reply_queries
-from inbox.store.queries.sources import list_due_sources
+from inbox.store.queries.sources import POLLED, get_source, list_due_sources, list_polled
 from inbox.store.tables import Post
 from inbox.store.types import PostState, ReplyState
 from inbox.triage.routing import RouteReport, due_for_routing, route_posts
@@ -38,6 +39,8 @@ BUCKET_BATCH = 20
 # A burst pokes browsers once instead of once per conversation.
 MANY = 50
 PARALLEL_SOURCES = 4
+# UTC; networks ask that deletions are followed within a day.
+COSTLY_REFRESH_HOUR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,41 @@ def sweep(house: House) -> Done:
     return Done(rows=len(report.conversation_ids))
 
 
+def refresh(house: House, source_id: int) -> Done:
+    """Follow edits and deletions of a source's latest posts; where reading costs money, once a night only."""
+    with house.store.read() as session:
+        source = get_source(session, source_id)
+    if source is None or source.state not in POLLED:
+        return Done()
+    is_costly = house.connector_of(source).capabilities.cost_per_post_micros > 0
+    if is_costly and house.clock().hour != COSTLY_REFRESH_HOUR:
+        return Done()
+    report = refresh_posts(house.store, source_id, connector_of=house.connector_of, clock=house.clock)
+    changed = len(report.edited_ids) + len(report.deleted_ids)
+    if changed:
+        house.bus.publish("counts", {})
+    return Done(rows=changed, due=("tag", "roll_up") if changed else ())
+
+
+def sources_to_refresh(house: House) -> list[int]:
+    """Give the sources whose posts may be refreshed."""
+    with house.store.read() as session:
+        return [source.id for source in list_polled(session)]
+
+
+def refresh_all(house: House) -> Done:
+    """Refresh every source, one after the other; one that fails leaves the others alone."""
+    done = Done()
+    for source_id in sources_to_refresh(house):
+        try:
+            one = refresh(house, source_id)
+        except Exception as error:  # a job's edge: the others are refreshed all the same
+            log.exception("refresh.broken", source=source_id, kind=type(error).__name__)
+            continue
+        done = Done(rows=done.rows + one.rows, due=tuple({*done.due, *one.due}))
+    return done
+
+
 def _due(house: House, find: Callable[[Session, int], list[int]], limit: int) -> list[int]:
     with house.store.read() as session:
         return find(session, limit)
@@ -231,6 +269,7 @@ TICKS: dict[str, timedelta] = {
     "publish": timedelta(seconds=1),
     "roll_up": timedelta(seconds=5),
     "sweep": timedelta(seconds=15),
+    "refresh": timedelta(hours=1),
 }
 STEPS: dict[str, Callable[[House], Done]] = {
     "tag": tag,
@@ -238,4 +277,5 @@ STEPS: dict[str, Callable[[House], Done]] = {
     "publish": publish,
     "roll_up": roll_up,
     "sweep": sweep,
+    "refresh": refresh_all,
 }

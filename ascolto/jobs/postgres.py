@@ -87,10 +87,14 @@ class _Steps:
     def sweep(self) -> None:
         self._follow("sweep", handlers.sweep(self._house))
 
+    def refresh(self, source_id: int) -> None:
+        self._follow("refresh", handlers.refresh(self._house, source_id))
+
     def _follow(self, step: str, done: Done) -> None:
         # Batches are deferred by their own transactions; here only single jobs for what is due besides.
-        following = {name for name in done.due if name == "roll_up" or (name == "route" and step != "tag")}
-        if done.has_more and step not in {"poll", "publish"}:
+        deferred = {"poll": {"tag", "route"}, "tag": {"route"}}.get(step, set())
+        following = set(done.due) - deferred
+        if done.has_more and step not in {"poll", "publish", "refresh"}:
             following.add(step)
         if following:
             with self._house.store.write() as session:

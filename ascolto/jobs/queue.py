@@ -25,6 +25,7 @@ QUEUE_OF = {
     "publish": "publish",
     "roll_up": "report",
     "sweep": "report",
+    "refresh": "poll",
 }
 BATCH = 500
 # Where we note which of the library's versions the tables are of.

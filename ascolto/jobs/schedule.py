@@ -17,7 +17,7 @@ from ascolto.jobs.queue import Enqueuer
 from ascolto.wiring import House
 from inbox.listening.tagging import due_for_tagging
 from inbox.reputation.rollups import due_buckets
-from inbox.store.queries.sources import list_due_sources
+from inbox.store.queries.sources import list_due_sources, list_polled
 from inbox.triage.routing import due_for_routing
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 LEADER_LOCK = 0x4173_636F_0003
 FEED_SECONDS = 1.0
 SWEEP_EVERY = 15  # feeds
+REFRESH_EVERY = 3600
 MAX_SOURCES = 200
 
 
@@ -50,7 +51,7 @@ class Schedule:
                 self._note_failure(error)
             self._stop.wait(self._feed_seconds)
 
-    def feed(self, *, with_sweep: bool) -> int:
+    def feed(self, *, with_sweep: bool, with_refresh: bool = False) -> int:
         """Defer all that is due; gives how many jobs were new."""
         publishers = handlers.due_publishers(self._house)
         with self._house.store.write() as session:
@@ -59,6 +60,10 @@ class Schedule:
                 for source_id in list_due_sources(session, self._house.clock(), MAX_SOURCES)
             )
             count += sum(self._enqueuer.defer_once(session, "publish", lane) for lane in publishers)
+            if with_refresh:
+                count += sum(
+                    self._enqueuer.defer_once(session, "refresh", source.id) for source in list_polled(session)
+                )
             for step in self._due_steps(session, with_sweep=with_sweep):
                 count += self._enqueuer.defer_once(session, step)
         return count
@@ -77,7 +82,10 @@ class Schedule:
         number = 0
         while not self._stop.is_set() and holds_lock():
             try:
-                self.feed(with_sweep=number % SWEEP_EVERY == 0)
+                self.feed(
+                    with_sweep=number % SWEEP_EVERY == 0,
+                    with_refresh=number % REFRESH_EVERY == REFRESH_EVERY - 1,
+                )
                 if chores is not None:
                     chores(number)
             except Exception as error:  # noqa: BLE001 - the schedule's edge: it goes on feeding whatever broke once

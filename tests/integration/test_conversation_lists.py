@@ -16,6 +16,7 @@ from inbox.store.queries.conversations import (
     get_conversation_view,
     list_conversations,
 )
+from inbox.store.search_index import index_posts
 from inbox.store.tables import Brand, Contact, ConversationLabel, Label, Note, Reply
 from inbox.store.types import ConversationState, ReplyState
 from tests.conftest import FakeClock
@@ -138,7 +139,8 @@ def test_filters_narrow_the_list(store: Store, clock: FakeClock) -> None:
             sentiment_confidence=0.9, sentiment_unsure=False, intent="complaint", intents=["complaint", "question"],
             language="it", audience=5000, sla_due_at=now - timedelta(minutes=1),
         )  # fmt: skip
-        make_post(session, brand, anna, now=now, external_id="a", text="Pacco perduto", conversation_id=rich.id)
+        said = make_post(session, brand, anna, now=now, external_id="a", text="Pacco perduto", conversation_id=rich.id)
+        index_posts(session, [said.id])
         make_conversation(session, brand, now=now, key="b", network="x", sla_due_at=now + timedelta(hours=2))
         make_conversation(session, brand, now=now, key="s", is_spam=True)
         make_conversation(session, brand, now=now, key="m", is_muted=True)
@@ -175,6 +177,8 @@ def test_filters_narrow_the_list(store: Store, clock: FakeClock) -> None:
         assert keys(is_vip=True) == "a"
         assert keys(is_vip=False) == "b"
         assert keys(text="pacco") == "a"
+        assert keys(text="pacco", brand_id=brand.id) == "a"
+        assert keys(text="biscotti") == ""
         assert keys(since=now + timedelta(seconds=1)) == ""
         assert keys(until=now - timedelta(seconds=1)) == ""
         row = list_conversations(session, ConversationFilters(assignee=giulia.id), now=now).rows[0]

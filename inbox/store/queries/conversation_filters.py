@@ -8,11 +8,14 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
-from inbox.store.tables import Contact, Conversation, ConversationLabel, Identity, Post, Reply
+from inbox.store.queries.search import search_posts
+from inbox.store.statements import is_one_of
+from inbox.store.tables import Brand, Contact, Conversation, ConversationLabel, Identity, Reply
 from inbox.store.types import ConversationState, ReplyState
 
 RESOLVED_WINDOW = timedelta(days=30)
 AT_RISK = timedelta(minutes=30)
+MOST_FOUND = 500
 
 
 class Sort(StrEnum):
@@ -163,9 +166,20 @@ def _conditions_elsewhere(session: Session, filters: ConversationFilters) -> lis
     if filters.has_problem:
         found.append(has_problem())
     if filters.text.strip():
-        said = sa.select(Post.conversation_id).where(Post.text.icontains(filters.text.strip(), autoescape=True))
-        found.append(Conversation.id.in_(said))
+        found.append(_is_said_in(session, filters))
     return found
+
+
+def _is_said_in(session: Session, filters: ConversationFilters) -> sa.ColumnElement[bool]:
+    # The newest posts that fit what was typed, by the full-text index; a very common word reaches its latest uses.
+    brand_ids = [filters.brand_id] if filters.brand_id is not None else list(session.scalars(sa.select(Brand.id)))
+    ids = {
+        found.post.conversation_id
+        for brand_id in brand_ids
+        for found in search_posts(session, brand_id, filters.text, limit=MOST_FOUND).posts
+        if found.post.conversation_id is not None
+    }
+    return is_one_of(session, Conversation.id, sorted(ids))
 
 
 def _has_intent(intents: Sequence[str]) -> sa.ColumnElement[bool]:
