@@ -15,6 +15,8 @@ from ascolto.__main__ import run
 from ascolto.cli import opening
 from config.settings import load_settings
 
+PASSWORD = "una-parola-lunga"
+
 
 @dataclass(frozen=True)
 class Ended:
