@@ -1,8 +1,8 @@
 """Which lists of a Mastodon server a source reads, and the cursor that remembers where each of them stands.
 
 Lists are read in one of two ways. *Forward* (mentions, our own posts, hashtags): a first walk goes back from the
-newest, from then on `min_id` gives the window just after what was read. *Backward* (search, which knows no such window): every walk
-goes from the newest down to what was read before, and only its end moves `since`.
+newest, from then on `min_id` gives the window just after what was read. *Backward* (search, which knows no such
+window): every walk goes from the newest down to what was read before, and only its end moves `since`.
 """
 
 import json
