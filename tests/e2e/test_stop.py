@@ -23,7 +23,9 @@ from ascolto.web.server import make_server
 from ascolto.wiring import build_house
 from config.settings import Settings
 house = build_house(Settings(data_dir=sys.argv[1]))
-make_server(create_app(house), host="127.0.0.1", port=int(sys.argv[2])).run()
+server = make_server(create_app(house), host="127.0.0.1", port=int(sys.argv[2]))
+server.config.timeout_graceful_shutdown = 120  # patience must not be what ends it
+server.run()
 """
 
 
@@ -49,10 +51,8 @@ def test_it_stops_though_a_stream_is_open(seeded: tuple[Path, World], tmp_path: 
             assert stream.status_code == 200
             lines = stream.iter_lines()
             assert any("resync" in line for line in lines)
-            told = time.monotonic()
             server.send_signal(number)
-            server.wait(timeout=10)
-            assert time.monotonic() - told < 2.5
+            server.wait(timeout=30)
     finally:
         server.kill()
         server.wait()

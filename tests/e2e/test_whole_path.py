@@ -164,6 +164,10 @@ def _say(town: Town, name: str) -> str:
     if name == "facebook":
         root = network.add_post("brand", "Nuovi orari del negozio")
         return network.add_post("anna", HEARD[name], parent_id=root)
+    if name == "reddit":
+        network.add_account("bruno", "Bruno")
+        root = network.add_post("bruno", "Who knows this brand?", place="italy", title="A question")
+        return network.add_post("anna", HEARD[name], parent_id=root)
     return network.add_post("anna", HEARD[name])
 
 

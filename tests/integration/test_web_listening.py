@@ -25,7 +25,16 @@ from tests.web_factory import seed_world
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 TOKEN = "town-x-noi"
-HOSTILE = ("\x00\x01", "\ud800", "a" * 50_000, "‮moka‭", "<script>alert(1)</script>", "' OR 1=1 --", "٣", "🫖" * 300)
+HOSTILE = (
+    "\x00\x01",
+    "\ud800",
+    "a" * 50_000,
+    "\u202emoka\u202d",
+    "<script>alert(1)</script>",
+    "' OR 1=1 --",
+    "٣",
+    "🫖" * 300,
+)
 
 
 @dataclass
@@ -221,11 +230,12 @@ def test_a_query_without_words_is_refused_in_words(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-@pytest.mark.parametrize("field", ["query_name", "connection", "any_of", "excluded", "language", "source_id", "budget"])
-def test_hostile_queries_never_break_the_page(desk: Desk, field: str, hostile: str) -> None:
+def test_hostile_queries_never_break_the_page(desk: Desk, hostile: str) -> None:
     desk.client.post("/sources/new/x", data=desk.x_form())
-    data = {name: value.encode("utf-8", "surrogatepass") for name, value in _query(desk, **{field: hostile}).items()}
-    for path in ("/queries/preview", "/queries/new"):
-        answer = desk.client.post(path, data=data)
-        assert answer.status_code in {200, 303, 422}, answer.text[:300]
-        assert "<script>alert" not in answer.text
+    for field in ("query_name", "connection", "any_of", "excluded", "language", "source_id", "budget"):
+        form = _query(desk, **{field: hostile})
+        data = {name: value.encode("utf-8", "surrogatepass") for name, value in form.items()}
+        for path in ("/queries/preview", "/queries/new"):
+            answer = desk.client.post(path, data=data)
+            assert answer.status_code in {200, 303, 422}, (field, answer.text[:300])
+            assert "<script>alert" not in answer.text

@@ -52,7 +52,7 @@ document.addEventListener("toggle", (event) => {
   const menu = event.target;
   if (!menu.matches?.("details.menu") || !menu.open) return;
   for (const other of $$("details.menu[open]")) if (other !== menu) other.open = false;
-  $(".menu-panel input:not([type=hidden]), .menu-panel button, .menu-panel a", menu)?.focus();
+  $(".menu-panel :is(input:not([type=hidden]), select, button, a)", menu)?.focus();
 }, true);
 
 /* Messages go by themselves, unless somebody is reading them or may still undo. */

@@ -6,8 +6,8 @@ function openPalette() {
   const dialog = $("#palette");
   if (!dialog || dialog.open) return;
   commands = $$("[data-command]").filter((item) => !item.closest("dialog") && (item.offsetParent || item.closest("details, .sidebar"))).map((item) => ({
-    words: item.dataset.command, key: item.dataset.key ?? (item.dataset.go ? `g ${item.dataset.go}` : ""), run: () => item.click(),
-  }));
+    words: item.dataset.command, key: item.dataset.key ?? (item.dataset.go ? `g ${item.dataset.go}` : ""), run: () => (item.matches("input, select") ? pressButton(item.dataset.key) : item.click()),
+  })).filter((command, at, all) => all.findIndex((other) => other.words === command.words) === at);
   openDialog(dialog);
   $("#palette-input").value = "";
   showCommands("");
