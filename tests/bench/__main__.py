@@ -121,8 +121,10 @@ def _report(sections: dict[str, dict[str, float] | None]) -> str:
         "",
         f"- date: {datetime.now(UTC):%Y-%m-%d}",
         f"- commit: {commit.stdout.strip()}",
-        (f"- machine: {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB; {platform.system()}, "
-        f"Python {platform.python_version()}"),
+        (
+            f"- machine: {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB; {platform.system()}, "
+            f"Python {platform.python_version()}"
+        ),
         "",
     ]
     for title, figures in sections.items():

@@ -45,14 +45,14 @@ def run_serve(folder: Path) -> dict[str, float]:
     """Start `ascolto serve` on an empty database; give seconds to the first page and megabytes when idle."""
     environment = _environment(folder)
     subprocess.run([sys.executable, "-m", "ascolto", "db", "upgrade"], check=True, capture_output=True, env=environment)
-    port = _free_port()
+    port = free_port()
     start = time.perf_counter()
     with (folder / "serve.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "ascolto", "serve", "--port", str(port)], stdout=log, stderr=log, env=environment
         )
     try:
-        while not _answers(f"http://127.0.0.1:{port}/healthz"):
+        while not is_up(f"http://127.0.0.1:{port}/healthz"):
             if server.poll() is not None or time.perf_counter() - start > START_SECONDS:
                 raise RuntimeError((folder / "serve.log").read_text()[-2000:])
             time.sleep(0.05)
@@ -65,7 +65,8 @@ def run_serve(folder: Path) -> dict[str, float]:
     return {"start to first page, s": seconds, "RSS idle, MB": rss / 1e6}
 
 
-def _answers(url: str) -> bool:
+def is_up(url: str) -> bool:
+    """Whether a server answers there."""
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:
             return bool(answer.status == 200)
@@ -78,7 +79,8 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, "ASCOLTO_DATA_DIR": str(folder), "ASCOLTO_CONFIG": str(folder / "none.toml")}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port nobody holds just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
