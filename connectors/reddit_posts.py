@@ -94,7 +94,8 @@ def read_post(thing: "Comment | Submission", *, kind: PostKind | None = None) ->
         likes=_number(held.get("score")),
         replies=None if is_comment else _number(held.get("num_comments")),
         audience=_number(held.get("subreddit_subscribers")),
-        title=clean_text(str(held.get("title") or held.get("link_title") or "")),
+        # A comment's link_title is the thread's, and a submission without text has its title for text already.
+        title="" if is_comment or not held.get("selftext") else clean_text(str(held.get("title") or "")),
         media=() if is_comment else _media(held),
     )
 
