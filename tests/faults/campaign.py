@@ -25,10 +25,9 @@ from tests.faults.nursery import Nursery
 from tests.faults.rounds import (
     Ground,
     Verdict,
-    measure_life,
+    kill_at_random,
     postgres_databases,
     publish_round,
-    random_moments,
     say_posts,
     sqlite_databases,
     take_in_round,
@@ -37,7 +36,7 @@ from tests.faults.rounds import (
 Round = Callable[..., tuple[Verdict, list[str]]]
 WRITE_PATH = {"x": r"/2/tweets$", "mastodon": r"/api/v1/statuses$"}
 COMMITTED_THEN = ("500", "503", "reset", "429", "hang")
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 130)
 
 
 def main() -> int:
@@ -84,12 +83,7 @@ def _named(one_round: Round, ground: Ground, *, repeat: int) -> Verdict:
 def _random(one_round: Round, ground: Ground, *, rounds: int, seed: int) -> Verdict:
     if one_round is take_in_round:
         say_posts(ground)
-    seconds = measure_life(lambda: one_round(ground))
-    moments = random_moments(random.Random(seed), seconds, rounds)
-    total = Verdict()
-    for moment in track(list(moments), "random moments", console=console, transient=True):
-        total.add(one_round(ground, kill_after=moment)[0])
-    return total
+    return kill_at_random(partial(one_round, ground), random.Random(seed), rounds)
 
 
 def _faulty(ground: Ground, *, rounds: int, seed: int) -> Verdict:

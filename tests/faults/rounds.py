@@ -146,16 +146,22 @@ def say_posts(ground: Ground, count: int = POSTS) -> None:
         parent = said if number % 3 == 0 else parent
 
 
-def random_moments(rng: random.Random, seconds: float, count: int) -> Iterator[float]:
-    """Give moments to die at within a life of about this many seconds."""
-    return (rng.uniform(0, seconds) for _ in range(count))
+def kill_at_random(one_round: Callable[..., tuple[Verdict, list[str]]], rng: random.Random, kills: int) -> Verdict:
+    """Kill so many lives, each at a random moment of its length.
 
-
-def measure_life(live: Callable[[], object]) -> float:
-    """Give how long an undisturbed life takes."""
+    How long a life takes is learnt as it goes, since machines are busy by turns: one that ended before its moment
+    was shorter than thought. `one_round` takes `kill_after`.
+    """
+    one_round()  # the first life warms everything up
     started = time.monotonic()
-    live()
-    return time.monotonic() - started
+    total, _ = one_round()
+    seconds = time.monotonic() - started
+    while total.killed < kills and total.rounds < 4 * kills:
+        moment = rng.uniform(0, seconds)
+        verdict, _ = one_round(kill_after=moment)
+        seconds = seconds * 1.03 if verdict.killed else max(0.05, (seconds + moment) / 2)
+        total.add(verdict)
+    return total
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from tests.faults.rounds import Ground, Verdict, measure_life, random_moments, say_posts, take_in_round
+from tests.faults.rounds import Ground, Verdict, kill_at_random, say_posts, take_in_round
 from tests.faults.test_kill_publish import ROUNDS, SEED
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -33,9 +34,7 @@ def test_killed_at_every_named_point_no_post_is_lost_or_doubled(
 def test_killed_at_random_moments_no_post_is_lost_or_doubled(make_ground: Callable[..., Ground]) -> None:
     ground = make_ground("sqlite")
     say_posts(ground)
-    seconds = measure_life(lambda: take_in_round(ground))
-    total = Verdict()
-    for moment in random_moments(random.Random(SEED), seconds, max(5, ROUNDS // 4)):
-        verdict, _ = take_in_round(ground, kill_after=moment)
-        total.add(verdict)
+    kills = max(5, ROUNDS // 4)
+    total = kill_at_random(partial(take_in_round, ground), random.Random(SEED), kills)
     assert total.is_clean, total
+    assert total.killed == kills

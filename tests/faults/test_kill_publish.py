@@ -3,11 +3,12 @@
 import os
 import random
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from ascolto.demo.town import Fault
-from tests.faults.rounds import Ground, Verdict, measure_life, publish_round, random_moments
+from tests.faults.rounds import Ground, Verdict, kill_at_random, publish_round
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -37,14 +38,10 @@ def test_killed_at_every_named_point_each_answer_stands_once(
 @pytest.mark.parametrize(("engine", "share"), [("sqlite", 1.0), ("postgres", 0.3)])
 def test_killed_at_random_moments_each_answer_stands_once(make_ground: MakeGround, engine: str, share: float) -> None:
     ground = make_ground(engine)
-    rng = random.Random(SEED)
-    seconds = measure_life(lambda: publish_round(ground))
-    total = Verdict()
-    for moment in random_moments(rng, seconds, max(5, int(ROUNDS * share))):
-        verdict, _ = publish_round(ground, kill_after=moment)
-        total.add(verdict)
+    kills = max(5, int(ROUNDS * share))
+    total = kill_at_random(partial(publish_round, ground), random.Random(SEED), kills)
     assert total.is_clean, total
-    assert total.killed > total.rounds // 4
+    assert total.killed == kills
 
 
 def test_blind_retry_is_seen(make_ground: MakeGround) -> None:
