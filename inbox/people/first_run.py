@@ -57,7 +57,7 @@ def create_first_admin(
         .returning(SystemValue.key)
     ).all()
     if not spent or has_users(session):
-        raise ForbiddenError("This set-up link is used up or wrong. Print a new one with: ascolto init")
+        raise ForbiddenError("This set-up link is used up or wrong. Start Ascolto again: it prints a new one.")
     return create_user(session, email=email, name=name, password=password, role=Role.ADMIN, language=language, now=now)
 
 

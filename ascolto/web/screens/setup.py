@@ -208,7 +208,7 @@ def _may(session: Session, request: Request, is_admin: bool, step: SetupStep) ->
 
 def _demand_token(session: Session, request: Request) -> None:
     if not _opens(session, request):
-        raise ForbiddenError(N_("This set-up link is used up or wrong. Print a new one with: ascolto init"))
+        raise ForbiddenError(N_("This set-up link is used up or wrong. Start Ascolto again: it prints a new one."))
 
 
 def _known_values(session: Session, step: SetupStep) -> dict[str, Any]:
