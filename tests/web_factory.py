@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from ascolto.web.bus import Bus
@@ -16,6 +17,7 @@ from connectors.fake import FakeConnector, FakeNetwork
 from connectors.registry import Registry
 from inbox.people.users import hash_password
 from inbox.store.engine import Store
+from inbox.store.search_index import index_posts
 from inbox.store.tables import (
     Brand,
     Conversation,
@@ -110,6 +112,8 @@ def seed_world(store: Store, now: datetime, *, size: int = 24, is_demo: bool = F
         session.add_all(labels)
         session.flush()
         ids = [_seed_one(session, brand, number, now, network, (anna.id, marco.id), labels) for number in range(size)]
+        session.flush()
+        index_posts(session, session.scalars(sa.select(Post.id)).all())
         return World(brand.id, anna.id, marco.id, tuple(ids), network)
 
 
