@@ -216,6 +216,15 @@ def test_archive_is_imported_and_can_be_resumed(ready: Cli) -> None:
     assert len(ready.ok("export", "posts", "--brand", "fiordaliso").out.splitlines()) == 2
 
 
+def test_import_begins_a_brand_only_when_asked_to(ready: Cli) -> None:
+    (ready.folder / "posts.jsonl").write_text(ARCHIVE)
+    refused = ready("import", "posts.jsonl", "--brand", "nuova")
+    assert (refused.code, "--create-brand" in refused.err) == (ExitCode.NOT_FOUND, True)
+    begun = ready.ok("import", "posts.jsonl", "--brand", "nuova", "--create-brand", "--json").json
+    assert begun["stored"] == 2
+    assert len(ready.ok("export", "posts", "--brand", "nuova").out.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
