@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from connectors.registry import Registry, load_registry
-from connectors.transport import Transport
-from inbox.listening.sources import connector_of
-from inbox.store.secrets import Vault, load_vault
-
 from ascolto.web.bus import Bus, open_bus
 from config.settings import Settings, load_settings
 from connectors.base import Clock, Connector, Limits, utc_now
+from connectors.registry import Registry, load_registry
+from connectors.transport import Transport
+from inbox.listening.sources import connector_of
 from inbox.store.engine import Store
+from inbox.store.secrets import Vault, load_vault
 from inbox.store.tables import Source
 from nlp.base import Tagger
 
@@ -71,9 +70,8 @@ def build_house(settings: Settings | None = None, *, clock: Clock = utc_now) -> 
 
 def _load_tagger(store: Store) -> Tagger:
     # Language libraries are heavy: a process that only serves pages never loads them.
-    from nlp.pipeline import load_tagger
-
     from inbox.store.queries.brands import read_brand_terms
+    from nlp.pipeline import load_tagger
 
     with store.read() as session:
         return load_tagger(terms=read_brand_terms(session))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from nlp.entities import BrandTerms
 from sqlalchemy.orm import Session
 
 from inbox.store.tables import Brand
+from nlp.entities import BrandTerms
 
 
 def get_brand(session: Session, brand_id: int) -> Brand | None:
