@@ -171,6 +171,8 @@ def test_a_stale_answer_is_refused_and_its_words_kept(site: Site, desk: Desk) ->
     marco.locator("#reply-text").fill("I was faster")
     marco.locator("#reply-text").press("Control+Enter")
     expect(marco.locator(".message.is-queued")).to_contain_text("I was faster")
+    expect(anna.locator(".message.is-queued")).to_contain_text("I was faster")
+    expect(anna.locator("#reply-text")).not_to_have_attribute("readonly", "")
     anna.locator("#reply-text").press("Control+Enter")
     expect(anna.get_by_role("alert")).to_be_visible()
     expect(anna.locator("#reply-text")).to_have_value("Arrivo tardi")
