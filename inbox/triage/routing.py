@@ -4,22 +4,27 @@
 their due time. Our own posts are never queued, but an answer of ours stops the clock wherever it was written.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
 from inbox.listening.threads import thread_posts
-from inbox.store.queries import routing
-from inbox.store.queries.routing import InboundPost, due_for_routing
-from inbox.store.tables import Brand, Conversation, Post, PostTags
-from inbox.store.types import ConversationState, PostState
+from inbox.store.queries import routing, standings
+from inbox.store.queries.routing import due_for_routing
+from inbox.store.queries.standings import InboundPost, Standing
+from inbox.store.statements import expire_loaded, is_one_of
+from inbox.store.tables import Brand, Post
+from inbox.store.types import ConversationState, PostState, SlaState
 from inbox.triage import clocks, priority
 from inbox.triage.assignment import RoundRobin, drain_backlog
 from inbox.triage.conversations import open_again, wake_snoozed
+from inbox.triage.sla import BusinessHours
+from inbox.triage.standings import remember, save_standings
 
 __all__ = ["RouteReport", "SweepReport", "due_for_routing", "refresh_priority", "route_posts", "sweep"]
 
@@ -61,28 +66,29 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
 
     On PostgreSQL one worker at a time deals work out, so that turns and threads stay in order.
     """
+    session.flush()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(_ROUTE_LOCK)))
-    posts = routing.lock_tagged_posts(session, post_ids)
-    if not posts:
+    ids = standings.lock_tagged_posts(session, post_ids)
+    if not ids:
         return RouteReport(routed=0, conversation_ids=())
-    ids = [post.id for post in posts]
     threaded = thread_posts(session, ids, now)
-    session.flush()
-    arrived = routing.inbound_posts(session, ids)
-    answers = routing.first_answers(session, threaded.conversation_ids)
+    arrived = standings.inbound_posts(session, ids)
+    found, reopened = _reopen(session, standings.lock_standings(session, threaded.conversation_ids), arrived, now)
+    batch = _read_batch(session, found, arrived, now)
+    before = {one.id: remember(one) for one in found}
     robin = RoundRobin(session)
-    reopened, assigned = [], []
-    for conversation, brand in routing.conversations_of(session, threaded.conversation_ids):
-        news = arrived.get(conversation.id, [])
-        was_reopened = _take_in(
-            session, conversation, brand, news=news, answered_at=answers.get(conversation.id), now=now
-        )
-        if was_reopened:
-            reopened.append(conversation.id)
-        if _find_assignee(conversation, robin, has_news=_has_live_news(news), now=now):
+    assigned = []
+    for conversation in found:
+        _take_in(conversation, batch)
+        if _find_assignee(
+            conversation, robin, has_news=_has_live_news(batch.arrived.get(conversation.id, ())), now=now
+        ):
             assigned.append(conversation.id)
-    session.execute(sa.update(Post).where(Post.id.in_(ids)).values(state=PostState.ROUTED))
+    save_standings(session, found, before)
+    clocks.note_events(session, batch.steps, now)
+    session.connection().execute(sa.update(Post).where(is_one_of(session, Post.id, ids)).values(state=PostState.ROUTED))
+    expire_loaded(session, Post, ids)
     return RouteReport(
         routed=len(ids),
         conversation_ids=tuple(threaded.conversation_ids),
@@ -93,8 +99,11 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
 
 def refresh_priority(session: Session, conversation_ids: Sequence[int], now: datetime) -> None:
     """Sum up the priority anew, after a clock ran on or a person corrected a label."""
+    if not conversation_ids:
+        return
+    latest = standings.latest_inbound(session, conversation_ids)
     for conversation, _brand in routing.conversations_of(session, conversation_ids):
-        _set_priority(conversation, routing.latest_inbound(session, conversation), now=now)
+        _set_priority(conversation, latest.get(conversation.id), now=now)
 
 
 def sweep(session: Session, now: datetime) -> SweepReport:
@@ -108,41 +117,94 @@ def sweep(session: Session, now: datetime) -> SweepReport:
     return SweepReport(woken=tuple(woken), warned=tuple(warned), missed=tuple(missed), assigned=tuple(assigned))
 
 
-def _take_in(
-    session: Session,
-    conversation: Conversation,
-    brand: Brand,
-    *,
-    news: Sequence[InboundPost],
-    answered_at: datetime | None,
-    now: datetime,
-) -> bool:
-    # Everything but who gets it; says whether a settled or sleeping conversation was opened again.
+@dataclass(slots=True)
+class _Batch:
+    """What routing a batch goes by; `steps` are the steps of clocks it took."""
+
+    now: datetime
+    arrived: Mapping[int, Sequence[InboundPost]]
+    latest: Mapping[int, InboundPost]  # of conversations in which nothing newer arrived
+    answers: Mapping[int, datetime]
+    brands: Mapping[int, Brand]
+    hours: dict[tuple[int, bool], BusinessHours | None] = field(default_factory=dict)
+    steps: list[tuple[int, clocks.Step]] = field(default_factory=list)
+
+    def hours_for(self, conversation: Standing) -> BusinessHours | None:
+        """Give the hours a conversation's clock counts in, read once in a batch."""
+        which = conversation.brand_id, conversation.is_crisis
+        if which not in self.hours:
+            self.hours[which] = clocks.hours_of(self.brands[which[0]], is_crisis=which[1])
+        return self.hours[which]
+
+
+def _reopen(
+    session: Session, found: list[Standing], arrived: Mapping[int, Sequence[InboundPost]], now: datetime
+) -> tuple[list[Standing], list[int]]:
+    """Open settled or sleeping conversations in which something new arrived; gives all as they stand now."""
+    ids = [
+        one.id
+        for one in found
+        if one.state is not ConversationState.OPEN
+        and not one.is_spam
+        and not one.is_muted
+        and _has_live_news(arrived.get(one.id, ()))
+    ]
+    if not ids:
+        return found, []
+    for conversation, _brand in routing.conversations_of(session, ids):
+        open_again(session, conversation, by_user_id=None, now=now, cause="new_message")
+    session.flush()
+    opened = {one.id: one for one in standings.lock_standings(session, ids)}
+    return [opened.get(one.id, one) for one in found], ids
+
+
+def _read_batch(
+    session: Session, found: Sequence[Standing], arrived: Mapping[int, Sequence[InboundPost]], now: datetime
+) -> _Batch:
+    without = [
+        one.id
+        for one in found
+        if one.id not in arrived
+        or (one.last_inbound_at is not None and arrived[one.id][-1].created_at < one.last_inbound_at)
+    ]
+    brand_ids = {one.brand_id for one in found}
+    return _Batch(
+        now=now,
+        arrived=arrived,
+        latest=standings.latest_inbound(session, without),
+        answers=standings.first_answers(session, [one.id for one in found]),
+        brands={brand_id: session.get_one(Brand, brand_id) for brand_id in brand_ids},
+    )
+
+
+def _take_in(conversation: Standing, batch: _Batch) -> None:
+    """Bring a conversation in line with what arrived in it: everything but who gets it."""
+    news = batch.arrived.get(conversation.id, ())
     is_live = _has_live_news(news)
-    latest: InboundPost | None = None
-    if news:
-        latest = news[-1]
-        if conversation.last_inbound_at is not None and latest.post.created_at < conversation.last_inbound_at:
-            latest = routing.latest_inbound(session, conversation) or latest
+    latest = batch.latest.get(conversation.id) or (news[-1] if news else None)
+    if news and latest is not None:
         _summarise(conversation, latest)
-    was_reopened = False
     if is_live:
         conversation.is_unread = True
-        if not conversation.is_spam and not conversation.is_muted:
-            was_reopened = open_again(session, conversation, by_user_id=None, now=now, cause="new_message")
-    elif _is_settled_on_arrival(conversation, now):
+    elif _is_settled_on_arrival(conversation, batch.now):
         conversation.state = ConversationState.RESOLVED
         conversation.is_unread = False
-    clocks.stop_or_start(session, conversation, brand, answered_at=answered_at, is_history=not is_live, now=now)
-    _set_priority(conversation, latest or routing.latest_inbound(session, conversation), now=now)
-    return was_reopened
+    steps = clocks.stop_or_start(
+        conversation,
+        minutes=batch.brands[conversation.brand_id].first_response_minutes,
+        hours=batch.hours_for(conversation),
+        answered_at=batch.answers.get(conversation.id),
+        is_history=not is_live,
+    )
+    batch.steps += [(conversation.id, step) for step in steps]
+    _set_priority(conversation, latest, now=batch.now)
 
 
 def _has_live_news(news: Sequence[InboundPost]) -> bool:
-    return any(not one.post.is_history for one in news)
+    return any(not one.is_history for one in news)
 
 
-def _is_settled_on_arrival(conversation: Conversation, now: datetime) -> bool:
+def _is_settled_on_arrival(conversation: Standing, now: datetime) -> bool:
     # History nobody need act on: never touched by a person, and answered, long past, or only our own words.
     if conversation.state is not ConversationState.OPEN or conversation.assignee_id is not None:
         return False
@@ -155,33 +217,44 @@ def _is_settled_on_arrival(conversation: Conversation, now: datetime) -> bool:
     return is_answered or last < now - OLD_HISTORY
 
 
-def _summarise(conversation: Conversation, latest: InboundPost) -> None:
-    post, author, tags = latest.post, latest.author, latest.tags
-    conversation.author_id = author.id
-    conversation.preview = " ".join((post.title or post.text).split())[:PREVIEW_CHARACTERS]
-    conversation.audience = max(conversation.audience, author.followers or 0, post.audience)
-    conversation.language = post.language or (tags.language if tags else post.language_hint)
-    if tags is None:
+def _summarise(conversation: Standing, latest: InboundPost) -> None:
+    conversation.author_id = latest.author_id
+    conversation.preview = " ".join((latest.title or latest.text).split())[:PREVIEW_CHARACTERS]
+    conversation.audience = max(conversation.audience, latest.followers or 0, latest.audience)
+    conversation.language = latest.post_language or latest.tagged_language or latest.language_hint
+    if latest.sentiment_label is None:
         return
-    conversation.sentiment = tags.sentiment_label
-    conversation.sentiment_confidence = tags.sentiment_confidence
-    conversation.sentiment_unsure = tags.sentiment_unsure
-    likeliest = max(tags.intents, key=tags.intents.__getitem__, default=None)
+    conversation.sentiment = latest.sentiment_label
+    conversation.sentiment_confidence = latest.sentiment_confidence
+    conversation.sentiment_unsure = bool(latest.sentiment_unsure)
+    intents = latest.intents or {}
+    likeliest = max(intents, key=intents.__getitem__, default=None)
     conversation.intent = likeliest
-    conversation.intent_confidence = tags.intents.get(likeliest) if likeliest else None
-    conversation.intents = list(tags.intent_labels)
+    conversation.intent_confidence = intents.get(likeliest) if likeliest else None
+    conversation.intents = list(latest.intent_labels or ())
 
 
-def _set_priority(conversation: Conversation, latest: InboundPost | None, *, now: datetime) -> None:
-    tags: PostTags | None = latest.tags if latest else None
+class _Ranked(Protocol):
+    """What priority reads and sets of a conversation."""
+
+    sla_state: SlaState
+    sla_due_at: datetime | None
+    audience: int
+    is_crisis: bool
+    priority: int
+    priority_reasons: list[Any]
+
+
+def _set_priority(conversation: _Ranked, latest: InboundPost | None, *, now: datetime) -> None:
+    sentiment = (latest.sentiment if latest else None) or {}
     found = priority.sum_up(
         priority.Standing(
             sla_state=conversation.sla_state,
             sla_due_at=conversation.sla_due_at,
-            intents=tags.intents if tags else None,
-            negative=float(tags.sentiment.get("negative", 0.0)) if tags else 0.0,
+            intents=latest.intents if latest else None,
+            negative=float(sentiment.get("negative", 0.0)),
             audience=conversation.audience,
-            is_vip=latest.is_vip if latest else False,
+            is_vip=bool(latest.is_vip) if latest else False,
             is_crisis=conversation.is_crisis,
         ),
         now=now,
@@ -190,7 +263,7 @@ def _set_priority(conversation: Conversation, latest: InboundPost | None, *, now
     conversation.priority_reasons = found.reasons
 
 
-def _find_assignee(conversation: Conversation, robin: RoundRobin, *, has_news: bool, now: datetime) -> bool:
+def _find_assignee(conversation: Standing, robin: RoundRobin, *, has_news: bool, now: datetime) -> bool:
     # New messages of a settled conversation go back to who had it, unless that person is away.
     if not has_news or conversation.state is not ConversationState.OPEN or conversation.is_spam:
         return False

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from inbox.errors import ConflictError, InvalidError, NotFoundError, StaleVersionError
 from inbox.store.engine import Store
+from inbox.store.queries.conversations import ConversationFilters, count_views, list_conversations
 from inbox.store.tables import Assignment, AuditEvent, Brand, Conversation, Identity, Post, SlaEvent
 from inbox.store.types import ConversationState, PostState, Role, SlaState
 from inbox.triage import conversations as steps
@@ -318,3 +319,31 @@ def test_of_two_who_claim_one_wins(world: World) -> None:
         steps.claim(session, conversation.id, user_id=marco, expected_version=version, now=world.clock())
     with world.store.read() as session:
         assert session.scalars(sa.select(Assignment.user_id)).all() == [giulia]
+
+
+def test_a_competitors_conversation_is_kept_and_summed_up_but_is_nobodys_work(world: World) -> None:
+    world.add_user("Giulia")
+    with world.store.write() as session:
+        rival = make_brand(session, now=world.clock(), slug="rivale", competitor_of=world.brand_id)
+        world.brand_id = rival.id
+        world.anna_id = make_identity(session, rival, now=world.clock(), handle="anna", followers=1200).id
+    for external_id, parent in (("r1", None), ("r2", "r1")):
+        post_id = world.say(external_id, parent=parent)
+        assert world.route() == (), "dealt to nobody"
+        found = world.conversation("r1")
+        assert (found.state, found.is_unread, found.assignee_id) == (ConversationState.RESOLVED, False, None)
+        assert (found.sla_state, found.sla_due_at, found.priority) == (SlaState.NONE, None, 0)
+        assert (found.sentiment, found.intent) == ("negative", "complaint")
+        with world.store.read() as session:
+            assert session.get_one(Post, post_id).state is PostState.ROUTED
+    assert found.post_count == 2
+    world.clock.advance(timedelta(days=2))
+    with world.store.write() as session:
+        assert sweep(session, world.clock()).conversation_ids == ()
+    assert world.events() == []
+    with world.store.read() as session:
+        for states in ((), tuple(ConversationState)):
+            filters = ConversationFilters(states=states, brand_id=None if states else rival.id)
+            assert list_conversations(session, filters, now=world.clock()).rows == ()
+        counts = count_views(session, 1, now=world.clock())
+        assert (counts.all_open, counts.unassigned, counts.sla_at_risk, counts.problems) == (0, 0, 0, 0)
