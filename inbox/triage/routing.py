@@ -98,11 +98,13 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
 
 
 def refresh_priority(session: Session, conversation_ids: Sequence[int], now: datetime) -> None:
-    """Sum up the priority anew, after a clock ran on or a person corrected a label."""
+    """Sum up the priority anew, after a clock ran on or a person corrected a label; competitors' have none."""
     if not conversation_ids:
         return
     latest = standings.latest_inbound(session, conversation_ids)
-    for conversation, _brand in routing.conversations_of(session, conversation_ids):
+    for conversation, brand in routing.conversations_of(session, conversation_ids):
+        if brand.competitor_of is not None:
+            continue
         _set_priority(conversation, latest.get(conversation.id), now=now)
 
 
@@ -184,6 +186,9 @@ def _take_in(conversation: Standing, batch: _Batch) -> None:
     latest = batch.latest.get(conversation.id) or (news[-1] if news else None)
     if news and latest is not None:
         _summarise(conversation, latest)
+    if batch.brands[conversation.brand_id].competitor_of is not None:
+        _keep_out_of_work(conversation)
+        return
     if is_live:
         conversation.is_unread = True
     elif _is_settled_on_arrival(conversation, batch.now):
@@ -198,6 +203,13 @@ def _take_in(conversation: Standing, batch: _Batch) -> None:
     )
     batch.steps += [(conversation.id, step) for step in steps]
     _set_priority(conversation, latest, now=batch.now)
+
+
+def _keep_out_of_work(conversation: Standing) -> None:
+    # Competitors are heard and compared, never answered: muted conversations are in no view and on nobody's desk.
+    conversation.state = ConversationState.RESOLVED
+    conversation.is_muted = True
+    conversation.is_unread = False
 
 
 def _has_live_news(news: Sequence[InboundPost]) -> bool:
