@@ -39,16 +39,21 @@ _PATTERNS = (
     (re.compile(r"\bgAAAA[A-Za-z0-9_=-]{20,}"), STRUCK_OUT),  # Fernet tokens
 )
 # Libraries that speak of every request at INFO.
-_CHATTY = (
+_CHATTY = ("apscheduler", "alembic", "procrastinate")
+# Libraries that at DEBUG write whole requests, their tokens and what people wrote: never below INFO.
+_SPILLING = (
     "urllib3",
+    "requests",
+    "requests_oauthlib",
+    "oauthlib",
     "httpx",
     "httpcore",
     "httpx2",
+    "praw",
     "prawcore",
     "tweepy",
-    "apscheduler",
-    "alembic",
-    "procrastinate",
+    "mastodon",
+    "facebook",
 )
 
 
@@ -92,6 +97,8 @@ def configure_logs(*, level: str, log_format: LogFormat, stream: TextIO | None =
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(level if level == "DEBUG" else "WARNING")
+    for name in _SPILLING:
+        logging.getLogger(name).setLevel("INFO" if level == "DEBUG" else "WARNING")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

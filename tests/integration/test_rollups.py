@@ -2,9 +2,12 @@
 
 import itertools
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +19,7 @@ from inbox.listening.refresh import apply_statuses
 from inbox.listening.tagging import due_for_tagging, tag_posts
 from inbox.reputation.rollups import day_bounds, due_buckets, mark_dirty, recompute
 from inbox.store.engine import Store
+from inbox.store.queries import cells
 from inbox.store.queries.cells import Bucket, CellFilters, sum_by, sum_by_day, sum_sentiments
 from inbox.store.tables import Brand, Cell, Correction, DirtyBucket, Post, PostTags, Source
 from tests.listening_factory import NOW, WordTagger, add_brand, add_source, author, fetched, page, us
@@ -124,15 +128,32 @@ def test_cells_equal_a_recount_after_anything(store: Store, steps: list[tuple[st
         assert session.scalar(sa.select(sa.func.count()).select_from(DirtyBucket)) == 0
 
 
-def test_a_change_during_the_recount_is_not_lost(store: Store) -> None:
-    with store.write() as session:
+def test_a_change_during_the_recount_is_not_lost(postgres_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with postgres_store.write() as session:
         brand_id = add_brand(session).id
         mark_dirty(session, brand_id, [NOW], NOW)
-    with store.write() as session:
-        mark_dirty(session, brand_id, [NOW], NOW)  # as another process would between our reading and our deleting
-        generation = session.scalars(sa.select(DirtyBucket.generation)).one()
-        assert generation == 2
+    count_posts = cells.count_posts
+
+    def change_meanwhile(*given: object) -> object:
+        with postgres_store.write() as other:
+            mark_dirty(other, brand_id, [NOW], NOW)
+        return count_posts(*given)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(cells, "count_posts", change_meanwhile)
+    with postgres_store.write() as session:
         assert recompute(session, [Bucket(brand_id, NOW.date())], NOW) == 1
+    with postgres_store.read() as session:
+        assert due_buckets(session) == [Bucket(brand_id, NOW.date())]
+
+
+def test_a_recounted_day_is_clean_however_often_it_was_marked(store: Store) -> None:
+    with store.write() as session:
+        brand_id = add_brand(session).id
+        for _ in range(3):
+            mark_dirty(session, brand_id, [NOW, NOW - timedelta(days=1)], NOW)
+    with store.write() as session:
+        assert len(due_buckets(session)) == 2
+        assert recompute(session, due_buckets(session), NOW) == 2
     with store.read() as session:
         assert session.scalars(sa.select(DirtyBucket.day)).all() == []
 
@@ -142,9 +163,32 @@ def test_a_bucket_in_other_hands_is_left_to_them(postgres_store: Store) -> None:
         brand_id = add_brand(session).id
         mark_dirty(session, brand_id, [NOW], NOW)
     with postgres_store.write() as first:
-        first.execute(sa.select(DirtyBucket).with_for_update())
+        assert recompute(first, due_buckets(first), NOW) == 1
         with postgres_store.write() as second:
             assert recompute(second, due_buckets(second), NOW) == 0
+
+
+def test_transactions_on_the_same_days_never_wait_for_each_other(postgres_store: Store) -> None:
+    with postgres_store.write() as session:
+        brand_id = add_brand(session).id
+    marked = Barrier(2, timeout=20)
+    yesterday = NOW - timedelta(days=1)
+
+    def work(first: datetime, second: datetime) -> None:
+        with postgres_store.write() as session:
+            session.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+            mark_dirty(session, brand_id, [first], NOW)
+            marked.wait()  # both hold the one day, and want the other's
+            mark_dirty(session, brand_id, [second], NOW)
+            marked.wait()  # neither has committed
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work, NOW, yesterday), pool.submit(work, yesterday, NOW)]:
+            done.result()
+    with postgres_store.write() as session:
+        assert len(due_buckets(session)) == 2
+        assert recompute(session, due_buckets(session), NOW) == 2
+        assert due_buckets(session) == []
 
 
 def test_a_day_is_the_brands_own(store: Store) -> None:

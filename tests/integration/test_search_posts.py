@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inbox.listening.ingest import ingest_page
 from inbox.store.engine import Store
 from inbox.store.queries import search
+from inbox.store.queries.identities import is_called
 from inbox.store.queries.search import search_posts
 from inbox.store.search_index import fold_words, index_posts, unindex_posts
+from inbox.store.tables import Identity
 from tests.listening_factory import NOW, add_brand, add_source, author, fetched, page
 
 TEXTS = (
@@ -110,3 +113,21 @@ def test_words_are_folded_and_cut() -> None:
     assert fold_words("Perché l’Àpp?") == "perche l app"
     assert fold_words("a" * 500) == "a" * 200
     assert len(fold_words("é " * 200_000)) <= 100_000
+
+
+def test_authors_are_looked_up_by_index(store: Store, brand_id: int) -> None:
+    with store.write() as session:
+        query = sa.select(Identity.id).where(*is_called(brand_id, "mario_3"))
+        compiled = query.compile(session.connection(), compile_kwargs={"literal_binds": True})
+        if session.connection().dialect.name == "sqlite":
+            plan = session.execute(sa.text(f"EXPLAIN QUERY PLAN {compiled}")).all()
+        else:
+            session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+            plan = session.execute(sa.text(f"EXPLAIN {compiled}")).all()
+    assert "ix_identity_handle" in str(plan)
+
+
+def test_authors_are_found_whatever_the_case_and_the_script(store: Store, brand_id: int) -> None:
+    with store.write() as session:
+        session.execute(sa.update(Identity).where(Identity.external_id == "u1").values(handle="Perché"))
+    assert find(store, brand_id, "da:@PERCHé") == find(store, brand_id, "from:perché") == ["1"]

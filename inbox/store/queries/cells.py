@@ -35,20 +35,24 @@ def list_dirty(session: Session, limit: int) -> list[Bucket]:
     """Give the days to be recounted, the longest waiting first."""
     query = (
         sa.select(DirtyBucket.brand_id, DirtyBucket.day)
-        .order_by(DirtyBucket.changed_at, DirtyBucket.brand_id, DirtyBucket.day)
+        .group_by(DirtyBucket.brand_id, DirtyBucket.day)
+        .order_by(sa.func.min(DirtyBucket.changed_at), DirtyBucket.brand_id, DirtyBucket.day)
         .limit(limit)
     )
     return [Bucket(row[0], row[1]) for row in session.execute(query)]
 
 
-def lock_dirty(session: Session, bucket: Bucket) -> int | None:
-    """Give a bucket's generation, locked; None when it is clean or another process is at it."""
-    query = (
-        sa.select(DirtyBucket.generation)
-        .where(DirtyBucket.brand_id == bucket.brand_id, DirtyBucket.day == bucket.day)
-        .with_for_update(skip_locked=True)
+def take_dirty(session: Session, bucket: Bucket) -> list[int]:
+    """Give a bucket's marks, the bucket kept from other recounts until the commit; none when another is at it."""
+    if session.connection().dialect.name != "sqlite":
+        # A lock on the bucket and not on its marks: those who mark it meanwhile do not wait.
+        key = sa.func.hashtextextended(f"recount {bucket.brand_id} {bucket.day}", 0)
+        if not session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(key))):
+            return []
+    query = sa.select(DirtyBucket.generation).where(
+        DirtyBucket.brand_id == bucket.brand_id, DirtyBucket.day == bucket.day
     )
-    return session.scalar(query)
+    return list(session.scalars(query))
 
 
 def count_posts(session: Session, brand_id: int, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ class Identity(Base):
     __tablename__ = "identity"
     __table_args__ = (
         sa.UniqueConstraint("brand_id", "network", "instance", "external_id", name="uq_identity_account"),
-        sa.Index("ix_identity_handle", "brand_id", "network", "handle"),
+        sa.Index("ix_identity_handle", "brand_id", sa.text("lower(handle)")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

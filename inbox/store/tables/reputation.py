@@ -30,11 +30,14 @@ class Cell(Base):
 
 
 class DirtyBucket(Base):
-    """A brand's day whose cells must be recomputed; written in the transaction that changed its posts."""
+    """A mark that the cells of a brand's day must be recomputed; written in the transaction that changed its posts.
+
+    Rows are only ever added, each with a `generation` of its own, and removed by the recount that saw them.
+    """
 
     __tablename__ = "dirty_bucket"
 
     brand_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    generation: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
     changed_at: Mapped[datetime]
-    generation: Mapped[int] = mapped_column(default=1)

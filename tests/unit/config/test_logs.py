@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
+from ascolto.demo.town import Town
 from config.logs import configure_logs, redact_text
 from config.settings import LogFormat
+from connectors.transport import Transport
+from connectors.x import XConnector
+from connectors.x_client import XConfig
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +110,22 @@ def test_level_is_respected() -> None:
     structlog.get_logger("x").info("quiet")
     logging.getLogger("urllib3").info("quiet")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    "library", ["tweepy", "tweepy.client", "prawcore", "urllib3.connectionpool", "requests_oauthlib"]
+)
+def test_client_libraries_never_write_their_requests(library: str) -> None:
+    stream = logged("DEBUG")
+    logging.getLogger(library).debug("Headers: %s Data: %s", {"X-Key": "s3cr3t"}, [("code", "s3cr3t")])
+    assert stream.getvalue() == ""
+    logging.getLogger(library).warning("pool is full")
+    assert "pool is full" in stream.getvalue()
+
+
+def test_a_real_request_at_debug_gives_no_token_away(town: Town) -> None:
+    stream = logged("DEBUG")
+    account = town.x.add_account("brand")
+    config = XConfig(api_url=f"{town.url}/x", oauth2_token=SecretStr("town-x-brand"), account_id=account.id)
+    XConnector(config, transport=Transport()).check()
+    assert "town-x-brand" not in stream.getvalue()

@@ -68,9 +68,9 @@ def upgrade() -> None:
         "dirty_bucket",
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("brand_id", "day", name=op.f("pk_dirty_bucket")),
+        sa.PrimaryKeyConstraint("brand_id", "day", "generation", name=op.f("pk_dirty_bucket")),
     )
     op.create_table(
         "rate_bucket",
@@ -224,7 +224,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
         sa.UniqueConstraint("brand_id", "network", "instance", "external_id", name="uq_identity_account"),
     )
-    op.create_index("ix_identity_handle", "identity", ["brand_id", "network", "handle"], unique=False)
     op.create_table(
         "poll_run",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -275,16 +274,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_team_member_user_id_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("team_id", "user_id", name=op.f("pk_team_member")),
     )
+    op.create_index("ix_identity_handle", "identity", ["brand_id", sa.literal_column("lower(handle)")], unique=False)
 
 
 def downgrade() -> None:
     """Drop."""
+    op.drop_index("ix_identity_handle", table_name="identity")
     op.drop_table("team_member")
     op.drop_index("ix_quarantine_source_created", table_name="quarantine")
     op.drop_table("quarantine")
     op.drop_index("ix_poll_run_source_started", table_name="poll_run")
     op.drop_table("poll_run")
-    op.drop_index("ix_identity_handle", table_name="identity")
     op.drop_table("identity")
     op.drop_table("team")
     op.drop_index("ix_source_due", table_name="source")

@@ -128,6 +128,7 @@ def upgrade() -> None:
                 "queued",
                 "sending",
                 "sent",
+                "dry_run",
                 "failed",
                 "unknown",
                 name="replystate",
