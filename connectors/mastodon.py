@@ -31,7 +31,7 @@ from connectors.errors import AmbiguousError, ConnectorError, PermanentError, So
 from connectors.length import measure
 from connectors.mastodon_client import MastodonClient
 from connectors.mastodon_posts import BadStatusError, read_author, read_status
-from connectors.mastodon_streams import MastodonCursor, Position, Stream, advance, load_cursor, plan_streams
+from connectors.mastodon_streams import MastodonCursor, Position, Stream, advance, load_cursor, not_before, plan_streams
 from connectors.text import html_to_text, same_text
 
 MOST_MENTIONS = 80  # a page of notifications
@@ -155,11 +155,13 @@ class MastodonConnector(Connector):
         size = min(limit, MOST_MENTIONS if stream.kind == "mentions" else MOST_STATUSES)
         entries = self._list(stream, position, size)
         ids = [str(entry.get("id") or "") for entry in entries if isinstance(entry, Mapping)]
-        moved, is_done = advance(position, ids, is_forward=stream.is_forward, is_last=not _has_next(entries, size))
+        recent = not_before(entries, position.floor)
+        is_last = len(recent) < len(entries) or not _has_next(entries, size)
+        moved, is_done = advance(position, ids, is_forward=stream.is_forward, is_last=is_last)
         if is_done:
             turn += 1
         following = state.with_position(stream.name, moved, turn=turn % len(streams))
-        posts, bad = self._read(stream, entries)
+        posts, bad = self._read(stream, recent)
         return Page(
             posts=tuple(sorted(posts, key=lambda post: (post.created_at, post.external_id))),
             bad=tuple(bad),
@@ -170,8 +172,14 @@ class MastodonConnector(Connector):
         )
 
     def end_walk(self, cursor: str) -> str:
-        """Close the walks under way: from now on, what is new since they began."""
-        return (load_cursor(cursor) or MastodonCursor()).ended().dump()
+        """Close the walks under way: from now on, what is new since they began; in lists not read yet, since now."""
+        names = [stream.name for stream in self._streams()]
+        return (load_cursor(cursor) or MastodonCursor()).ended(names, self.clock() - CLOCK_MARGIN).dump()
+
+    def end_listing(self, cursor: str) -> str:
+        """Close the walk of the list under way and go on to the next."""
+        names = [stream.name for stream in self._streams()]
+        return (load_cursor(cursor) or MastodonCursor()).ended_list(names).dump()
 
     def _streams(self) -> list[Stream]:
         if self.config.kind is SourceKind.OWN or self.config.query is None:

@@ -7,8 +7,10 @@ window): every walk goes from the newest down to what was read before, and only 
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 from connectors.errors import BadQueryError
 from connectors.query import ListeningQuery
@@ -37,11 +39,15 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a list stands: all up to `since` is read; a walk runs from `top` down to `lowest`."""
+    """Where a list stands: all up to `since` is read; a walk runs from `top` down to `lowest`.
+
+    `floor` (epoch seconds) ends the first walk of a list that was left unread when an earlier walk was closed.
+    """
 
     since: str = ""
     top: str = ""
     lowest: str = ""
+    floor: str = ""
 
     @property
     def is_walking(self) -> bool:
@@ -50,7 +56,8 @@ class Position:
 
     def ended(self) -> "Position":
         """Give the position when the walk has ended, or is ended early."""
-        return Position(since=self.top or self.since)
+        since = self.top or self.since
+        return Position(since=since, floor="" if since else self.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,22 @@ class MastodonCursor:
         """Give the cursor with one list moved."""
         return MastodonCursor({**self.positions, name: position}, turn)
 
-    def ended(self) -> "MastodonCursor":
-        """Give the cursor with all walks closed."""
-        return MastodonCursor({name: position.ended() for name, position in self.positions.items()})
+    def ended(self, names: Iterable[str], now: datetime) -> "MastodonCursor":
+        """Close all walks; lists of `names` not read yet begin with what is new from now on."""
+        unread = {name: Position(floor=str(now.timestamp())) for name in names if name not in self.positions}
+        return MastodonCursor({name: position.ended() for name, position in self.positions.items()} | unread)
+
+    def ended_list(self, names: Sequence[str]) -> "MastodonCursor":
+        """Close the walk of the list whose turn it is, if it is under way, and go on to the next."""
+        name = names[self.turn] if self.turn < len(names) else ""
+        position = self.positions.get(name, Position())
+        if not position.is_walking:
+            return self
+        return self.with_position(name, position.ended(), turn=(self.turn + 1) % len(names))
 
     def dump(self) -> str:
         """Give the cursor as text."""
-        lists = {name: [p.since, p.top, p.lowest] for name, p in self.positions.items()}
+        lists = {name: [p.since, p.top, p.lowest, p.floor] for name, p in self.positions.items()}
         return json.dumps({"turn": self.turn, "lists": lists}, separators=(",", ":"))
 
 
@@ -81,6 +97,8 @@ def load_cursor(text: str | None) -> MastodonCursor | None:
     try:
         data = json.loads(text)
         lists = {str(name): Position(*map(str, parts)) for name, parts in data["lists"].items()}
+        for position in lists.values():
+            float(position.floor or 0)
         return MastodonCursor(lists, int(data["turn"]))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -99,8 +117,20 @@ def advance(position: Position, ids: Iterable[str], *, is_forward: bool, is_last
     top = position.top or (found[-1] if found else "")
     stuck = bool(found and position.lowest) and id_order(found[0]) >= id_order(position.lowest)
     if is_last or stuck or not found:
-        return Position(since=position.since, top=top).ended(), True
-    return Position(since=position.since, top=top, lowest=found[0]), False
+        return replace(position, top=top).ended(), True
+    return replace(position, top=top, lowest=found[0]), False
+
+
+def not_before(entries: Sequence[Any], floor: str) -> Sequence[Any]:
+    """Leave out entries older than the floor of their list; one without a time stays, to be looked at."""
+    if not floor:
+        return entries
+    times = [entry.get("created_at") if isinstance(entry, Mapping) else None for entry in entries]
+    return [
+        entry
+        for entry, time in zip(entries, times, strict=True)
+        if not isinstance(time, datetime) or time.timestamp() >= float(floor)
+    ]
 
 
 def plan_streams(query: ListeningQuery, *, can_search: bool) -> list[Stream]:

@@ -1,7 +1,8 @@
 """Polling: open a run; fetch a page, then store it with its cursor; close the run. Each step commits by itself.
 
 No transaction is open while the network is asked. Killed anywhere, a poll loses nothing and doubles nothing: the
-cursor moves only with the rows it covers, and the next poll closes the run that was left open.
+cursor moves only with the rows it covers, and the next poll closes the run that was left open. A poll that comes to
+its last page with more to read leaves the cursor in the middle of the walk, and the next one goes on from there.
 """
 
 import random
@@ -19,7 +20,7 @@ from inbox.listening import source_state
 from inbox.listening.ingest import IngestReport, ingest_page, ingest_posts
 from inbox.listening.validation import Refused, cap_raw
 from inbox.store.engine import Store
-from inbox.store.queries.sources import get_source, list_unfinished_runs, sum_cost
+from inbox.store.queries.sources import get_source, list_unfinished_runs, sum_cost, walk_began
 from inbox.store.tables import PollRun, Source
 from inbox.store.types import SourceState
 
@@ -64,6 +65,8 @@ class _Walk:
     cursor: str | None
     is_first: bool
     spent_micros: int
+    began_at: datetime  # the walk, perhaps by an earlier poll
+    is_unfinished: bool = False
     moves_cursor: bool = True
     pages: int = 0
     fetched: int = 0
@@ -139,7 +142,7 @@ def backfill_source(
     walk = _open_run(store, source_id, clock())
     if isinstance(walk, PollReport):
         return walk
-    walk.cursor, walk.is_first, walk.moves_cursor = None, True, False
+    walk.cursor, walk.is_first, walk.moves_cursor, walk.began_at = None, True, False, walk.started_at
     limits = Limits(first_posts=posts, first_days=days, pages=MAX_BACKFILL_PAGES)
     error: Exception | None = None
     try:
@@ -171,6 +174,7 @@ def _open_run(store: Store, source_id: int, now: datetime) -> _Walk | PollReport
             started_at=now,
             cursor=source.cursor,
             is_first=not source.has_synced,
+            began_at=walk_began(session, source_id) or now,
             spent_micros=sum_cost(session, source_id, month_start(now)),
         )
 
@@ -204,16 +208,15 @@ def _walk_pages(
         _store_page(store, walk, page, now=clock(), tombstone_key=tombstone_key)
         if progress is not None:
             progress(walk.fetched)
+        walk.is_unfinished = is_over and reason is None
         if is_over or not page.more:
             return
 
 
 def _bound(page: Page, walk: _Walk, limits: Limits) -> tuple[Page, str | None, bool]:
-    """Give the page as far as the limits allow, why something ends here (None: nothing), and whether all does."""
+    """Give the page as far as the limits allow, why something is left out (None: nothing), and whether to stop."""
     if not walk.is_first:
-        if page.more and walk.pages + 1 >= limits.pages:
-            return page, f"stopped after {limits.pages} pages; older posts since the last poll were left out", True
-        return page, None, False
+        return page, None, page.more and walk.pages + 1 >= limits.pages  # the next poll goes on with the walk
     cutoff = walk.started_at - timedelta(days=limits.first_days)
     recent = tuple(post for post in page.posts if _is_since(post.created_at, cutoff))
     if len(recent) < len(page.posts):
@@ -273,9 +276,13 @@ def _close_run(
             return PollReport(walk.source.id, SourceState.GONE, skipped="the source was removed meanwhile")
         run.finished_at = now
         if error is None:
-            since = walk.oldest if walk.truncated or walk.is_first else source.last_ok_at or walk.oldest
-            run.covers_from, run.covers_to = since or walk.started_at, walk.started_at
-            source_state.note_success(source, now, chance, started_at=walk.started_at)
+            if not walk.is_unfinished:
+                since = walk.oldest if walk.truncated or walk.is_first else source.last_ok_at or walk.oldest
+                run.covers_from, run.covers_to = since or walk.began_at, walk.began_at
+            is_behind = walk.is_unfinished or walk.began_at < walk.started_at
+            source_state.note_success(
+                source, now, chance, heard_to=run.covers_to or source.last_ok_at, is_behind=is_behind
+            )
             if walk.moves_cursor:
                 source.has_synced = True
         elif isinstance(error, _OverlappedError):

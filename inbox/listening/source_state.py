@@ -26,6 +26,7 @@ DATABASE_ERRORS = (SQLAlchemyError,)
 FAILURES_TO_LAG = 3
 LONGEST_WAIT = timedelta(hours=1)
 SHORTEST_BASE = 30  # seconds
+CATCH_UP = timedelta(seconds=2)
 LONGEST_RATE_LIMIT = timedelta(days=1)
 
 Chance = Callable[[], float]  # a number in [0, 1)
@@ -43,14 +44,17 @@ def reason_to_wait(source: Source, now: datetime) -> str | None:
     return None
 
 
-def note_success(source: Source, now: datetime, chance: Chance, *, started_at: datetime) -> None:
-    """Set a source to well and to its own interval, give or take a tenth."""
+def note_success(
+    source: Source, now: datetime, chance: Chance, *, heard_to: datetime | None, is_behind: bool = False
+) -> None:
+    """Set a source to well and to its own interval, give or take a tenth; to the next moment while it is behind."""
     if source.state is not SourceState.OK:
         log.info("poll.recovered", source=source.id, was=source.state.value)
     source.state, source.state_reason, source.state_until = SourceState.OK, "", None
     source.failures = 0
-    source.last_polled_at, source.last_ok_at = now, started_at
-    source.next_poll_at = now + timedelta(seconds=source.poll_seconds) * (0.9 + 0.2 * chance())
+    source.last_polled_at, source.last_ok_at = now, heard_to
+    wait = timedelta(seconds=source.poll_seconds) * (0.9 + 0.2 * chance())
+    source.next_poll_at = now + (min(wait, CATCH_UP) if is_behind else wait)
 
 
 def note_failure(source: Source, error: Exception, now: datetime, chance: Chance) -> None:

@@ -132,15 +132,47 @@ def test_a_first_poll_looks_back_seven_days(store: Store, source_id: int, clock:
     assert "7 days" in str(report.truncated)
 
 
-def test_a_cap_on_pages_ends_the_walk_and_says_so(store: Store, source_id: int, clock: FakeClock) -> None:
+def test_a_burst_is_read_to_its_end_over_several_polls(store: Store, source_id: int, clock: FakeClock) -> None:
     script = Script(newest=1)
     poll(store, source_id, script, clock)
-    script.newest = 30
-    report = poll(store, source_id, script, clock, page_size=5, pages=2)
-    assert (report.stored, report.pages) == (10, 2)
-    assert "2 pages" in str(report.truncated)
-    assert source_of(store, source_id).cursor == "30"
-    assert poll(store, source_id, script, clock).stored == 0
+    script.newest = 3_001
+    clock.advance(timedelta(minutes=2))
+    first = poll(store, source_id, script, clock, page_size=20)
+    assert (first.stored, first.pages, first.truncated) == (400, 20, None)
+    began, last_ok = clock(), source_of(store, source_id).last_ok_at
+    for _ in range(7):
+        next_poll = source_of(store, source_id).next_poll_at
+        assert next_poll is not None
+        assert next_poll - clock() <= timedelta(seconds=2)  # it goes on at once, not an interval later
+        assert source_of(store, source_id).last_ok_at == last_ok  # nothing is vouched for before the end
+        clock.advance(timedelta(seconds=2))
+        assert poll(store, source_id, script, clock, page_size=20).truncated is None
+    assert stored(store) == {f"n{number}" for number in range(1, 3_002)}
+    assert script.ended == []
+    run = runs_of(store, source_id)[-1]
+    assert (run.covers_from, run.covers_to) == (last_ok, began)
+    assert source_of(store, source_id).last_ok_at == began
+    script.newest = 3_003
+    clock.advance(timedelta(seconds=2))
+    assert poll(store, source_id, script, clock, page_size=20).stored == 2
+    assert source_of(store, source_id).next_poll_at == clock() + timedelta(seconds=100)
+
+
+def test_a_failure_within_a_burst_loses_nothing_of_it(store: Store, source_id: int, clock: FakeClock) -> None:
+    script = Script(newest=1)
+    poll(store, source_id, script, clock)
+    script.newest = 31
+    clock.advance(timedelta(minutes=2))
+    began = clock()
+    poll(store, source_id, script, clock, page_size=5, pages=2)
+    clock.advance(timedelta(seconds=2))
+    script.errors = [TransientError("502")]
+    poll(store, source_id, script, clock, page_size=5, pages=2)
+    for _ in range(2):
+        clock.advance(timedelta(minutes=2))
+        poll(store, source_id, script, clock, page_size=5, pages=2)
+    assert len(stored(store)) == 31
+    assert runs_of(store, source_id)[-1].covers_to == began
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,17 @@ import sqlalchemy as sa
 
 from ascolto.demo.town import Town
 from connectors.base import Limits, utc_now
+from connectors.query import ListeningQuery
 from inbox.listening.poll import poll_source
 from inbox.store.engine import Store
 from inbox.store.tables import Post
 from tests.contract.test_connector_facebook import PageWorld
+from tests.contract.test_connector_mastodon import QueryWorld
 from tests.contract.test_connector_reddit import CommunityWorld
 from tests.listening_factory import set_up
 
 OLD = timedelta(days=30)
-World = PageWorld | CommunityWorld
+World = PageWorld | CommunityWorld | QueryWorld
 
 
 def fill_reddit(world: World) -> set[str]:
@@ -45,7 +47,27 @@ def fill_facebook(world: World) -> set[str]:
     }
 
 
-CASES = [(CommunityWorld, fill_reddit), (PageWorld, fill_facebook)]
+def fill_mastodon(world: World) -> set[str]:
+    """Many old posts in each list of a query, and one of yesterday in each."""
+    network, old, recent = world.network, utc_now() - OLD, utc_now() - timedelta(days=1)
+    for number in range(15):
+        network.add_post("anna", f"vecchio #acme {number}", created_at=old + timedelta(minutes=number))
+        network.add_post("anna", f"vecchio #caffè {number}", created_at=old + timedelta(minutes=number))
+    return {
+        network.add_post("anna", "nuovo #acme", created_at=recent),
+        network.add_post("anna", "nuovo #caffè", created_at=recent),
+    }
+
+
+class ListsWorld(QueryWorld):
+    """A query of several lists: two hashtags, two searches."""
+
+    def __init__(self, town: Town) -> None:
+        super().__init__(town)
+        self.config = self.config.model_copy(update={"query": ListeningQuery(any_of=("acme", "caffè"))})
+
+
+CASES = [(CommunityWorld, fill_reddit), (PageWorld, fill_facebook), (ListsWorld, fill_mastodon)]
 
 
 def stored(store: Store) -> set[str]:

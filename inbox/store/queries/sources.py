@@ -10,6 +10,7 @@ from inbox.store.tables import Brand, PollRun, Quarantine, Source
 from inbox.store.types import SourceState
 
 POLLED = (SourceState.OK, SourceState.LAGGING, SourceState.RATE_LIMITED, SourceState.OVER_BUDGET)
+MOST_RUNS = 500  # of one walk: what a poll looks back at
 
 
 def get_source(session: Session, source_id: int, *, for_update: bool = False) -> Source | None:
@@ -91,6 +92,26 @@ def list_quarantined(session: Session, source_id: int, limit: int = 50) -> Seque
         .limit(limit)
     )
     return session.scalars(query).all()
+
+
+def walk_began(session: Session, source_id: int) -> datetime | None:
+    """Give when the first of the polls began that left a walk through the pages unfinished, if the latest did.
+
+    Such polls ended well and vouch for no stretch of time; polls that failed in between do not end the walk.
+    """
+    latest = (
+        sa.select(PollRun.started_at, PollRun.covers_to, PollRun.error_kind)
+        .where(PollRun.source_id == source_id, PollRun.finished_at.is_not(None))
+        .order_by(PollRun.started_at.desc(), PollRun.id.desc())
+        .limit(MOST_RUNS)
+    )
+    began = None
+    for started_at, covers_to, error_kind in session.execute(latest):
+        if covers_to is not None:
+            break
+        if error_kind is None:
+            began = started_at
+    return began
 
 
 def list_unfinished_runs(session: Session, source_id: int) -> Sequence[PollRun]:
