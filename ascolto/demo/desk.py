@@ -15,7 +15,7 @@ from inbox.replies.outbox import queue_reply
 from inbox.replies.publish import publish_reply
 from inbox.store.queries.brands import find_brand, list_brands
 from inbox.store.queries.overview import OpenConversation, list_open
-from inbox.store.queries.routing import latest_inbound
+from inbox.store.queries.standings import latest_inbound
 from inbox.store.queries.users import list_colleagues
 from inbox.store.tables import Conversation, User
 from inbox.store.types import ConversationState
@@ -123,12 +123,12 @@ def _answer_some(house: House, fresh: Sequence[OpenConversation], people: Sequen
 
 def _queue(session: Session, item: OpenConversation, person: User, now: datetime) -> int | None:
     conversation = session.get_one(Conversation, item.id)
-    latest = latest_inbound(session, conversation)
-    is_answerable = latest is not None and latest.post.network in {"facebook", "mastodon"}
+    latest = latest_inbound(session, [conversation.id]).get(conversation.id)
+    is_answerable = latest is not None and latest.network in {"facebook", "mastodon"}
     if latest is None or not is_answerable or conversation.state is not ConversationState.OPEN:
         return None
     reply = queue_reply(
-        session, conversation_id=item.id, post_id=latest.post.id, text=_ANSWERS.get(item.language, _ANSWERS["en"]),
+        session, conversation_id=item.id, post_id=latest.post_id, text=_ANSWERS.get(item.language, _ANSWERS["en"]),
         user_id=person.id, expected_version=conversation.version, undo_seconds=0, now=now,
     )  # fmt: skip
     return reply.id

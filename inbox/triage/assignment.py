@@ -1,12 +1,21 @@
 """Who gets a conversation: in turn, among those who are here and have room."""
 
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.orm import Session
 
 from inbox import audit
 from inbox.store.queries import routing, users
-from inbox.store.tables import Assignment, Conversation, User
+from inbox.store.tables import Assignment, User
+
+
+class Assignable(Protocol):
+    """What handing a conversation over reads and sets of it."""
+
+    id: int
+    assignee_id: int | None
+    version: int
 
 
 class RoundRobin:
@@ -18,21 +27,26 @@ class RoundRobin:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._queue = users.list_available(session)
+        self._available = {user.id for user in self._queue}
         self._open = users.count_open_by_assignee(session) if self._queue else {}
+        self._is_full = not self._queue
 
     @property
     def has_room(self) -> bool:
         """Whether anybody can take one more."""
-        return any(self._open.get(user.id, 0) < user.max_open for user in self._queue)
+        return not self._is_full and any(self._open.get(user.id, 0) < user.max_open for user in self._queue)
 
     def is_available(self, user_id: int) -> bool:
         """Whether this person is here to go on with a conversation that was theirs."""
-        return any(user.id == user_id for user in self._queue)
+        return user_id in self._available
 
-    def deal(self, conversation: Conversation, *, now: datetime) -> User | None:
+    def deal(self, conversation: Assignable, *, now: datetime) -> User | None:
         """Give the conversation to the next in turn with room; None when there is nobody."""
+        if self._is_full:
+            return None
         user = next((one for one in self._queue if self._open.get(one.id, 0) < one.max_open), None)
         if user is None:
+            self._is_full = True  # work is only added here, so it stays so
             return None
         self._queue.remove(user)
         self._queue.append(user)
@@ -44,7 +58,7 @@ class RoundRobin:
 
 def hand_over(
     session: Session,
-    conversation: Conversation,
+    conversation: Assignable,
     *,
     user_id: int | None,
     by_user_id: int | None,

@@ -4,9 +4,10 @@ Every step leaves an event; the unique key (conversation, kind, due time) makes 
 that a second poll or a second worker never alarms twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from inbox.errors import InvalidError
 from inbox.store.queries import routing
+from inbox.store.statements import insert_ignoring
 from inbox.store.tables import Brand, Conversation, SlaEvent
 from inbox.store.types import SlaState
 from inbox.triage.sla import BusinessHours, business_minutes, due_at, parse_hours
@@ -32,37 +34,56 @@ def hours_of(brand: Brand, *, is_crisis: bool = False) -> BusinessHours | None:
         return parse_hours({}, [], "UTC")
 
 
-def start_clock(session: Session, conversation: Conversation, brand: Brand, *, now: datetime) -> bool:
-    """Start the clock at the first inbound message, once in a conversation's life; says whether it did."""
+class Clocked(Protocol):
+    """What the clock reads and sets of a conversation."""
+
+    is_crisis: bool
+    first_inbound_at: datetime | None
+    sla_state: SlaState
+    sla_started_at: datetime | None
+    sla_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a clock, to be noted with `note_event` or `note_events`."""
+
+    kind: str
+    due: datetime
+
+
+def start_clock(conversation: Clocked, *, minutes: int, hours: BusinessHours | None) -> Step | None:
+    """Start the clock at the first inbound message, once in a conversation's life; None if it did not."""
     started = conversation.first_inbound_at
     if conversation.sla_state is not SlaState.NONE or started is None:
-        return False
-    due = due_at(started, brand.first_response_minutes, hours_of(brand, is_crisis=conversation.is_crisis))
+        return None
+    due = due_at(started, minutes, hours)
     conversation.sla_state = SlaState.ACTIVE
     conversation.sla_started_at = started
     conversation.sla_due_at = due
-    note_event(session, conversation, "started", due=due, now=now)
-    return True
+    return Step("started", due)
 
 
-def stop_clock(session: Session, conversation: Conversation, *, answered_at: datetime, now: datetime) -> bool:
+def stop_clock(session: Session, conversation: Conversation, *, answered_at: datetime, now: datetime) -> None:
     """Stop a clock because a public answer stands since `answered_at`: hit, or missed if that was too late."""
+    step = stop_standing(conversation, answered_at=answered_at)
+    if step is not None:
+        note_event(session, conversation, step.kind, due=step.due, now=now)
+
+
+def stop_standing(conversation: Clocked, *, answered_at: datetime) -> Step | None:
+    """Stop a clock without noting it; gives the step to note, if any."""
     if conversation.sla_state not in {SlaState.ACTIVE, SlaState.PAUSED, SlaState.MISSED}:
-        return False
+        return None
     due = conversation.sla_due_at
     if due is None:
         if conversation.sla_state is SlaState.PAUSED:
             conversation.sla_state = SlaState.HIT
-            return True
-        return False
+        return None
     is_late = answered_at > due
-    if is_late:
-        note_event(session, conversation, "missed", due=due, now=now)
-    else:
-        note_event(session, conversation, "hit", due=due, now=now)
     conversation.sla_state = SlaState.MISSED if is_late else SlaState.HIT
     conversation.sla_due_at = None
-    return True
+    return Step("missed" if is_late else "hit", due)
 
 
 def pause_clock(session: Session, conversation: Conversation, *, now: datetime) -> None:
@@ -100,6 +121,12 @@ def note_event(session: Session, conversation: Conversation, kind: str, *, due: 
     return session.execute(statement).scalar_one_or_none() is not None
 
 
+def note_events(session: Session, steps: Sequence[tuple[int, Step]], now: datetime) -> None:
+    """Record steps of many clocks, by conversation id, in their order; those recorded before stay as they are."""
+    rows = [{"conversation_id": one, "kind": step.kind, "due_at": step.due, "at": now} for one, step in steps]
+    insert_ignoring(session, SlaEvent, rows, ("conversation_id", "kind", "due_at"))
+
+
 def mark_missed(session: Session, *, now: datetime, limit: int = 500) -> list[int]:
     """Mark the clocks that have run out; gives their conversations. One alarm per due time."""
     missed = []
@@ -123,20 +150,15 @@ def mark_warned(session: Session, *, now: datetime, due_before: datetime, limit:
 
 
 def stop_or_start(
-    session: Session,
-    conversation: Conversation,
-    brand: Brand,
-    *,
-    answered_at: datetime | None,
-    is_history: bool,
-    now: datetime,
-) -> None:
+    conversation: Clocked, *, minutes: int, hours: BusinessHours | None, answered_at: datetime | None, is_history: bool
+) -> list[Step]:
     """Bring the clock in line with the thread: an answer of ours after the first inbound stops it.
 
     `answered_at` is the first such answer, wherever it was written. `is_history` means nothing inbound is new:
-    then no clock starts, and none ever alarms for the past.
+    then no clock starts, and none ever alarms for the past. The steps given are for `note_events`.
     """
-    if not is_history:
-        start_clock(session, conversation, brand, now=now)
-    if answered_at is not None:
-        stop_clock(session, conversation, answered_at=answered_at, now=now)
+    steps = [
+        None if is_history else start_clock(conversation, minutes=minutes, hours=hours),
+        None if answered_at is None else stop_standing(conversation, answered_at=answered_at),
+    ]
+    return [step for step in steps if step is not None]

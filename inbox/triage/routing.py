@@ -74,8 +74,10 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
         return RouteReport(routed=0, conversation_ids=())
     threaded = thread_posts(session, ids, now)
     arrived = standings.inbound_posts(session, ids)
-    found, reopened = _reopen(session, standings.lock_standings(session, threaded.conversation_ids), arrived, now)
-    batch = _read_batch(session, found, arrived, now)
+    standing = standings.lock_standings(session, threaded.conversation_ids)
+    brands = {one: session.get_one(Brand, one) for one in {conversation.brand_id for conversation in standing}}
+    found, reopened = _reopen(session, standing, arrived, brands, now)
+    batch = _read_batch(session, found, arrived, brands, now)
     before = {one.id: remember(one) for one in found}
     robin = RoundRobin(session)
     assigned = []
@@ -140,7 +142,11 @@ class _Batch:
 
 
 def _reopen(
-    session: Session, found: list[Standing], arrived: Mapping[int, Sequence[InboundPost]], now: datetime
+    session: Session,
+    found: list[Standing],
+    arrived: Mapping[int, Sequence[InboundPost]],
+    brands: Mapping[int, Brand],
+    now: datetime,
 ) -> tuple[list[Standing], list[int]]:
     """Open settled or sleeping conversations in which something new arrived; gives all as they stand now."""
     ids = [
@@ -149,6 +155,7 @@ def _reopen(
         if one.state is not ConversationState.OPEN
         and not one.is_spam
         and not one.is_muted
+        and brands[one.brand_id].competitor_of is None
         and _has_live_news(arrived.get(one.id, ()))
     ]
     if not ids:
@@ -161,7 +168,11 @@ def _reopen(
 
 
 def _read_batch(
-    session: Session, found: Sequence[Standing], arrived: Mapping[int, Sequence[InboundPost]], now: datetime
+    session: Session,
+    found: Sequence[Standing],
+    arrived: Mapping[int, Sequence[InboundPost]],
+    brands: Mapping[int, Brand],
+    now: datetime,
 ) -> _Batch:
     without = [
         one.id
@@ -169,13 +180,12 @@ def _read_batch(
         if one.id not in arrived
         or (one.last_inbound_at is not None and arrived[one.id][-1].created_at < one.last_inbound_at)
     ]
-    brand_ids = {one.brand_id for one in found}
     return _Batch(
         now=now,
         arrived=arrived,
         latest=standings.latest_inbound(session, without),
         answers=standings.first_answers(session, [one.id for one in found]),
-        brands={brand_id: session.get_one(Brand, brand_id) for brand_id in brand_ids},
+        brands=brands,
     )
 
 

@@ -1,8 +1,6 @@
-"""What routing reads: posts whose turn it is, the facts of their conversations, running clocks, sleepers."""
+"""What triage reads one by one: posts whose turn it is, running clocks, sleepers. Batches: queries/standings.py."""
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -13,12 +11,10 @@ from inbox.store.tables import (
     Assignment,
     AuditEvent,
     Brand,
-    Contact,
     Conversation,
     Identity,
     Label,
     Post,
-    PostTags,
     Reply,
     SlaEvent,
     User,
@@ -26,32 +22,10 @@ from inbox.store.tables import (
 from inbox.store.types import ConversationState, PostState, SlaState
 
 
-@dataclass(frozen=True, slots=True)
-class InboundPost:
-    """A message of somebody else in a conversation, with its author, their standing, and its tags."""
-
-    post: Post
-    author: Identity
-    is_vip: bool
-    tags: PostTags | None
-
-
 def due_for_routing(session: Session, limit: int) -> list[int]:
     """Give the ids of posts waiting to be routed, oldest first."""
     return list(
         session.scalars(sa.select(Post.id).where(Post.state == PostState.TAGGED).order_by(Post.id).limit(limit))
-    )
-
-
-def lock_tagged_posts(session: Session, post_ids: Sequence[int]) -> list[Post]:
-    """Give those of these posts that still wait to be routed, locked against other workers."""
-    return list(
-        session.scalars(
-            sa.select(Post)
-            .where(Post.id.in_(post_ids), Post.state == PostState.TAGGED)
-            .order_by(Post.id)
-            .with_for_update()
-        )
     )
 
 
@@ -65,62 +39,6 @@ def conversations_of(session: Session, conversation_ids: Sequence[int]) -> list[
         execution_options={"populate_existing": True},
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def inbound_posts(session: Session, post_ids: Sequence[int]) -> dict[int, list[InboundPost]]:
-    """Give others' messages among these posts by conversation, oldest first; reposts are left out."""
-    rows = session.execute(
-        sa.select(Post, Identity, Contact.is_vip, PostTags)
-        .join(Identity, Identity.id == Post.author_id)
-        .outerjoin(Contact, Contact.id == Identity.contact_id)
-        .outerjoin(PostTags, sa.and_(PostTags.brand_id == Post.brand_id, PostTags.post_id == Post.id))
-        .where(
-            Post.id.in_(post_ids),
-            Post.is_own.is_(False),
-            Post.repost_of.is_(None),
-            Post.conversation_id.is_not(None),
-        )
-        .order_by(Post.created_at, Post.id)
-    )
-    found: defaultdict[int, list[InboundPost]] = defaultdict(list)
-    for post, author, is_vip, tags in rows:
-        if post.conversation_id is not None:
-            found[post.conversation_id].append(InboundPost(post, author, bool(is_vip), tags))
-    return found
-
-
-def latest_inbound(session: Session, conversation: Conversation) -> InboundPost | None:
-    """Give the latest message of somebody else in a conversation."""
-    row = session.execute(
-        sa.select(Post, Identity, Contact.is_vip, PostTags)
-        .join(Identity, Identity.id == Post.author_id)
-        .outerjoin(Contact, Contact.id == Identity.contact_id)
-        .outerjoin(PostTags, sa.and_(PostTags.brand_id == Post.brand_id, PostTags.post_id == Post.id))
-        .where(
-            Post.conversation_id == conversation.id,
-            Post.is_own.is_(False),
-            Post.repost_of.is_(None),
-        )
-        .order_by(Post.created_at.desc(), Post.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else InboundPost(row[0], row[1], bool(row[2]), row[3])
-
-
-def first_answers(session: Session, conversation_ids: Sequence[int]) -> dict[int, datetime]:
-    """Give the time of our first public answer after the first inbound message, by conversation."""
-    rows = session.execute(
-        sa.select(Conversation.id, sa.func.min(Post.created_at))
-        .join(Post, Post.conversation_id == Conversation.id)
-        .where(
-            Conversation.id.in_(conversation_ids),
-            Post.is_own.is_(True),
-            Post.parent_external_id.is_not(None),
-            Post.created_at >= Conversation.first_inbound_at,
-        )
-        .group_by(Conversation.id)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def latest_sla_event(session: Session, conversation_id: int, kind: str) -> SlaEvent | None:
