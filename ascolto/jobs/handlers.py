@@ -17,6 +17,7 @@ from ascolto.wiring import House
 from inbox.listening.ingest import quarantine
 from inbox.listening.poll import poll_source
 from inbox.listening.refresh import refresh_posts
+from inbox.listening.tag_attempts import GivingUp, begin_tagging, break_off_tagging, plan_tagging
 from inbox.listening.tagging import due_for_tagging, tag_posts
 from inbox.listening.validation import Refused
 from inbox.replies.outbox import due_replies
@@ -30,9 +31,11 @@ from inbox.store.tables import Post
 from inbox.store.types import PostState, ReplyState
 from inbox.triage.routing import RouteReport, due_for_routing, route_posts
 from inbox.triage.routing import sweep as sweep_conversations
+from nlp.base import Tagger
 
 log = structlog.get_logger(__name__)
 
+AfterTagging = Callable[[Session, Sequence[int]], None]
 ROUTE_BATCH = 256
 PUBLISH_BATCH = 50
 BUCKET_BATCH = 20
@@ -74,19 +77,30 @@ def tag(
     limit: int | None = None,
     *,
     post_ids: Sequence[int] | None = None,
-    then: Callable[[Session, Sequence[int]], None] | None = None,
+    then: AfterTagging | None = None,
 ) -> Done:
-    """Tag a batch of posts: these, or the oldest waiting. `then` is told the tagged ids before the commit."""
+    """Tag a batch of posts: these, or the oldest waiting. `then` is told the tagged ids before each commit.
+
+    What took a tagging process down again and again is tried alone, then given up (inbox/listening/tag_attempts.py).
+    """
     size = limit or house.settings.tag_batch
     ids = list(post_ids) if post_ids is not None else _due(house, due_for_tagging, size)
     if not ids:
         return Done()
     tagger = house.tagger  # loaded outside the transaction: the first time takes seconds
     with house.store.write() as session:
-        tagged = tag_posts(session, ids, tagger, house.clock())
-        if then is not None:
-            then(session, tagged)
-    return Done(rows=len(tagged), due=("route", "roll_up"), has_more=post_ids is None and len(ids) >= size)
+        plan = plan_tagging(session, ids)
+    tagged = 0
+    if plan.hopeless:
+        log.error("tag.given_up", posts=plan.hopeless)
+        tagged += _tag_batch(house, plan.hopeless, GivingUp(), then)
+    if plan.together:
+        tagged += _tag_batch(house, plan.together, tagger, then)
+    for post_id in plan.alone:
+        with house.store.write(durable=True) as session:
+            begin_tagging(session, [post_id])
+        tagged += _tag_batch(house, [post_id], tagger, then)
+    return Done(rows=tagged, due=("route", "roll_up"), has_more=post_ids is None and len(ids) >= size)
 
 
 def route(house: House, limit: int = ROUTE_BATCH, *, post_ids: Sequence[int] | None = None) -> Done:
@@ -226,6 +240,20 @@ def _publish_lane(house: House, reply_ids: Sequence[int], unknown: set[int]) -> 
         if conversation_id is not None:
             house.bus.publish("conversation", {"id": conversation_id})
     return sent
+
+
+def _tag_batch(house: House, post_ids: Sequence[int], tagger: Tagger, then: AfterTagging | None) -> int:
+    # One transaction; gives how many posts were tagged.
+    try:
+        with house.store.write() as session:
+            tagged = tag_posts(session, post_ids, tagger, house.clock())
+            if then is not None:
+                then(session, tagged)
+    except Exception:
+        with house.store.write() as session:
+            break_off_tagging(session, post_ids)
+        raise
+    return len(tagged)
 
 
 def _route_or_halve(house: House, post_ids: Sequence[int]) -> list[RouteReport]:

@@ -54,7 +54,7 @@ def tag_posts(session: Session, post_ids: Sequence[int], tagger: Tagger, now: da
         .values(
             state=PostState.TAGGED,
             language=sa.bindparam("found_language"),
-            tag_attempts=table.c.tag_attempts + 1,
+            tag_attempts=0,
         ),
         [
             {"the_id": post_id, "found_language": None if language == UNDETERMINED else language}

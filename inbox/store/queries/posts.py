@@ -179,6 +179,17 @@ def list_texts_to_tag(session: Session, post_ids: Sequence[int]) -> list[TextToT
     return [TextToTag(*row) for row in session.execute(query)]
 
 
+def list_tag_attempts(session: Session, post_ids: Sequence[int]) -> dict[int, int]:
+    """Give how often tagging was begun for those of these posts that wait for it and that no other tagger is at."""
+    query = (
+        sa.select(Post.id, Post.tag_attempts)
+        .where(is_one_of(session, Post.id, post_ids), Post.state == PostState.NEW)
+        .order_by(Post.id)
+        .with_for_update(skip_locked=True)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def list_language_corrections(session: Session, post_ids: Sequence[int]) -> dict[int, str]:
     """Give the languages people set by hand."""
     query = sa.select(Correction.post_id, Correction.value).where(
