@@ -11,6 +11,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SPECIAL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # any of what clean_text replaces
 _LINE_END = re.compile("\r\n?|\x85")
 _URL = re.compile(r"(?i)\bhttps?://[^\s<>\"'`\x00-\x1f]+")
 _MENTION_HOST = re.compile(r"(?<!\w)(@\w+)@[\w-]+(?:\.[\w-]+)+")
@@ -41,6 +42,8 @@ def clean_text(text: str) -> str:
 
     Two surrogates that belong together become their character. Everything else, RTL and emoji too, stays.
     """
+    if text.isprintable() or not _SPECIAL.search(text):
+        return text  # nearly every text: there is nothing to replace
     if _SURROGATE.search(text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     text = _LINE_END.sub("\n", text)

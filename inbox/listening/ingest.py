@@ -6,7 +6,7 @@ quarantine. Threads, tags and routing come later and read the rows' state (archi
 the tags, reposts skip everything.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from inbox.listening.tombstones import without_erased
 from inbox.listening.validation import CheckedPosts, CleanPost, Refused, cap_raw, check_posts, raw_of
 from inbox.people.identities import IdentityKey, store_identities
 from inbox.reputation.rollups import mark_dirty
-from inbox.store.queries.posts import PostKey, find_inserted, find_posts, list_recent_refusals
+from inbox.store.queries.posts import PostKey, StoredPost, find_inserted, find_posts, list_recent_refusals
 from inbox.store.queries.sources import list_own_accounts, list_own_handles
 from inbox.store.search_index import SearchDocument, index_documents
 from inbox.store.statements import insert_ignoring
@@ -235,17 +235,29 @@ def _store(session: Session, batch: _Batch, posts: list[CleanPost]) -> _Outcome:
         outcome.edited_ids = changed.edited_ids
         outcome.touched += changed.touched
     if batch.source is not None:
-        rows = [
-            {
-                "brand_id": batch.brand_id,
-                "post_id": ids[post.key] if post.key in ids else known[post.key].id,
-                "source_id": batch.source.id,
-                "first_seen_at": batch.now,
-            }
-            for post in posts
-        ]
-        insert_ignoring(session, PostSource, rows, ("brand_id", "post_id", "source_id"))
+        _note_finder(session, batch, batch.source.id, posts, ids, known)
     return outcome
+
+
+def _note_finder(
+    session: Session,
+    batch: _Batch,
+    source_id: int,
+    posts: Sequence[CleanPost],
+    ids: Mapping[PostKey, int],
+    known: Mapping[PostKey, StoredPost],
+) -> None:
+    """Keep that this source found these posts; of those it brought first that is known since they were stored."""
+    found = [ids.get(post.key) or known[post.key].id for post in posts if _is_news_to(source_id, known.get(post.key))]
+    rows = [
+        {"brand_id": batch.brand_id, "post_id": post_id, "source_id": source_id, "first_seen_at": batch.now}
+        for post_id in found
+    ]
+    insert_ignoring(session, PostSource, rows, ("brand_id", "post_id", "source_id"))
+
+
+def _is_news_to(source_id: int, stored: StoredPost | None) -> bool:
+    return stored is None or stored.source_id != source_id
 
 
 def _insert(session: Session, batch: _Batch, posts: list[CleanPost], outcome: _Outcome) -> dict[PostKey, int]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from inbox.reputation.rollups import mark_dirty
@@ -16,8 +17,9 @@ from inbox.store.queries.posts import (
     list_language_corrections,
     list_texts_to_tag,
 )
+from inbox.store.rows import update_rows
 from inbox.store.search_index import STEMMED, index_posts
-from inbox.store.statements import table_of, upsert
+from inbox.store.statements import expire_loaded, table_of, upsert
 from inbox.store.tables import Post, PostTags
 from inbox.store.types import PostState
 from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tagger, Tags
@@ -47,21 +49,21 @@ def tag_posts(session: Session, post_ids: Sequence[int], tagger: Tagger, now: da
     upsert(session, PostTags, rows, TAGS_KEY, [name for name in rows[0] if name not in TAGS_KEY])
     corrected = list_language_corrections(session, [post.id for post in posts])
     languages = {post.id: corrected.get(post.id) or str(row["language"]) for post, row in zip(posts, rows, strict=True)}
-    table = table_of(Post)
-    session.connection().execute(
-        sa.update(table)
-        .where(table.c.id == sa.bindparam("the_id"))
-        .values(
-            state=PostState.TAGGED,
-            language=sa.bindparam("found_language"),
-            tag_attempts=0,
-        ),
+    update_rows(
+        session,
+        table_of(Post),
         [
-            {"the_id": post_id, "found_language": None if language == UNDETERMINED else language}
+            {
+                "id": post_id,
+                "state": PostState.TAGGED,
+                "language": None if language == UNDETERMINED else language,
+                "tag_attempts": 0,
+            }
             for post_id, language in languages.items()
         ],
     )
-    session.expire_all()
+    expire_loaded(session, Post, languages)
+    expire_loaded(session, PostTags, languages)
     _index_stems(session, posts, languages)
     by_brand: dict[int, list[datetime]] = {}
     for post in posts:
@@ -78,7 +80,8 @@ def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> 
         tags = tagger.tag(texts, [post.language_hint for post in posts])
         if len(tags) != len(posts):
             raise ValueError(f"{len(posts)} texts, {len(tags)} tags")  # noqa: TRY301 - handled like any failure of it
-        return [_row(post, tags, place, now) for place, post in enumerate(posts)]
+        sentiment, intents = _numbers(tags.sentiment), _numbers(tags.intents)
+        return [_row(post, tags, place, (sentiment[place], intents[place]), now) for place, post in enumerate(posts)]
     except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the other texts
         if len(posts) == 1:
             log.warning("tag.failed", post=posts[0].id, kind=type(error).__name__)
@@ -87,15 +90,20 @@ def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> 
     return _tag_or_halve(posts[:middle], tagger, now) + _tag_or_halve(posts[middle:], tagger, now)
 
 
-def _row(post: TextToTag, tags: Tags, place: int, now: datetime) -> dict[str, Any]:
+def _row(
+    post: TextToTag, tags: Tags, place: int, numbers: tuple[list[float], list[float]], now: datetime
+) -> dict[str, Any]:
     error = tags.errors.get(place)
-    sentiment = _numbers(SENTIMENTS, tags.sentiment[place])
-    intents = _numbers(INTENTS, tags.intents[place])
-    if sentiment is None or intents is None:
+    # A probability that is no number makes its sum none.
+    if not math.isfinite(sum(numbers[0]) + sum(numbers[1])):
         return _empty_row(post, tags.tagger, "the tagger gave a probability that is no number", now)
+    sentiment = dict(zip(SENTIMENTS, numbers[0], strict=True))
+    intents = dict(zip(INTENTS, numbers[1], strict=True))
     label = max(sentiment, key=sentiment.__getitem__)
     # The likeliest first: lists and cells show the first.
-    labels = sorted(tags.intent_labels[place], key=lambda name: -intents.get(name, 0.0))
+    labels = list(tags.intent_labels[place])
+    if len(labels) > 1:
+        labels.sort(key=lambda name: -intents.get(name, 0.0))
     return {
         "brand_id": post.brand_id,
         "post_id": post.id,
@@ -139,9 +147,10 @@ def _empty_row(post: TextToTag, tagger: str, reason: str, now: datetime) -> dict
     }
 
 
-def _numbers(names: Sequence[str], values: Sequence[float]) -> dict[str, float] | None:
-    numbers = {name: round(float(value), DIGITS) for name, value in zip(names, values, strict=True)}
-    return numbers if all(math.isfinite(number) for number in numbers.values()) else None
+def _numbers(probabilities: NDArray[np.float32]) -> list[list[float]]:
+    """Give a batch's probabilities rounded, row by row."""
+    rounded: list[list[float]] = np.round(np.asarray(probabilities, dtype=np.float64), DIGITS).tolist()
+    return rounded
 
 
 def _index_stems(session: Session, posts: Sequence[TextToTag], languages: Mapping[int, str]) -> None:

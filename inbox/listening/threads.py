@@ -19,6 +19,7 @@ from inbox.listening.thread_counts import carry_on, count_members
 from inbox.listening.thread_keys import KeyFacts, Tied, Ties, choose_key, tie_posts
 from inbox.store.queries import threads as reading
 from inbox.store.queries.threads import KnownConversation, Place, PostToThread
+from inbox.store.rows import insert_rows, update_rows
 from inbox.store.statements import is_one_of, table_of
 from inbox.store.tables import Conversation, Post
 from inbox.store.types import ConversationState, SlaState
@@ -162,8 +163,7 @@ def _open(session: Session, place: Place, threads: list[_Thread], now: datetime)
     """Open a conversation for each of these threads; gives their ids."""
     if not threads:
         return []
-    rows = [_row(place, thread, now) for thread in threads]
-    session.connection().execute(sa.insert(table_of(Conversation)), rows)
+    insert_rows(session, table_of(Conversation), [_row(place, thread, now) for thread in threads])
     made = reading.find_conversations_by_key(session, place, [thread.key for thread in threads])
     ids = {conversation.thread_key: conversation.id for conversation in made}
     _place_posts(session, [(post, ids[thread.key], thread.key) for thread in threads for post in thread.posts])
@@ -275,18 +275,8 @@ def _count_again(session: Session, winners: dict[int, _Thread]) -> None:
     rows: list[dict[str, object]] = []
     for winner_id in small:
         counts = count_members(members[winner_id])
-        rows.append({"id": winner_id, "added": len(winners[winner_id].posts), **counts})
-    if rows:
-        table = table_of(Conversation)
-        changed: dict[str, object] = {name: sa.bindparam(name) for name in rows[0] if name not in {"id", "added"}}
-        statement = (
-            sa.update(table)
-            .where(table.c.id == sa.bindparam("the_id"))
-            .values(version=table.c.version + sa.bindparam("added"), **changed)
-        )
-        session.connection().execute(
-            statement, [{**{k: v for k, v in row.items() if k != "id"}, "the_id": row["id"]} for row in rows]
-        )
+        rows.append({"id": winner_id, "version": len(winners[winner_id].posts), **counts})
+    update_rows(session, table_of(Conversation), rows, added=("version",))
     for winner_id in sizes.keys() - set(small):
         thread = winners[winner_id]
         merged_in = any(one.id != winner_id for one in thread.conversations)
@@ -296,17 +286,14 @@ def _count_again(session: Session, winners: dict[int, _Thread]) -> None:
 def _place_posts(session: Session, placed: Sequence[tuple[PostToThread, int, str]]) -> None:
     """Write posts' conversations; the thread key only where it changes, to spare its index."""
     table = table_of(Post)
-    same = [{"the_id": post.id, "conversation": one} for post, one, key in placed if key == post.thread_key]
+    same = [{"id": post.id, "conversation_id": one} for post, one, key in placed if key == post.thread_key]
     moved = [
-        {"the_id": post.id, "conversation": one, "key": key} for post, one, key in placed if key != post.thread_key
+        {"id": post.id, "conversation_id": one, "thread_key": key}
+        for post, one, key in placed
+        if key != post.thread_key
     ]
-    statement = sa.update(table).where(table.c.id == sa.bindparam("the_id"))
-    connection = session.connection()
-    if same:
-        connection.execute(statement.values(conversation_id=sa.bindparam("conversation")), same)
-    if moved:
-        values: dict[str, object] = {"conversation_id": sa.bindparam("conversation"), "thread_key": sa.bindparam("key")}
-        connection.execute(statement.values(**values), moved)
+    update_rows(session, table, same)
+    update_rows(session, table, moved)
     _expire_posts(session, {post.id for post, _, _ in placed})
 
 

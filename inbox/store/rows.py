@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 _Convert = Callable[[Any], Any]
 _NAMED = re.compile(r"%\((\w+)\)s")
 _UNSET = object()
-WHERE = "where_"  # before the names of the columns an update finds its row by
+WHERE = "where_"  # before the name of the column an update finds its row by
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ def insert_rows(
         _run(connection, compiled, rows)
 
 
-def update_rows(session: Session, table: sa.Table, rows: Sequence[Row], *, key: Sequence[str] = ("id",)) -> None:
-    """Set all columns of each row but `key`, in the rows found by `key`."""
+def update_rows(session: Session, table: sa.Table, rows: Sequence[Row], *, added: Sequence[str] = ()) -> None:
+    """Set all columns given of the rows with these ids; to columns named in `added` the value is added."""
     if rows:
         connection = session.connection()
-        _run(connection, _update(connection.dialect, table, tuple(rows[0]), tuple(key)), rows)
+        _run(connection, _update(connection.dialect, table, tuple(rows[0]), frozenset(added)), rows)
 
 
 def defaults_missing(table: sa.Table, names: Sequence[str]) -> bool:
@@ -79,10 +79,14 @@ def _insert(
 
 
 @lru_cache(maxsize=256)
-def _update(dialect: Dialect, table: sa.Table, names: tuple[str, ...], key: tuple[str, ...]) -> _Compiled:
-    found = [table.c[one] == sa.bindparam(WHERE + one, type_=table.c[one].type) for one in key]
-    changed = {one: sa.bindparam(one, type_=table.c[one].type) for one in names if one not in key}
-    return _compile(dialect, sa.update(table).where(*found).values(changed), ())
+def _update(dialect: Dialect, table: sa.Table, names: tuple[str, ...], added: frozenset[str]) -> _Compiled:
+    changed: dict[str, sa.ColumnElement[Any]] = {}
+    for name in names:
+        if name != "id":
+            value: sa.BindParameter[Any] = sa.bindparam(name, type_=table.c[name].type)
+            changed[name] = table.c[name] + value if name in added else value
+    found = table.c.id == sa.bindparam(f"{WHERE}id", type_=table.c.id.type)
+    return _compile(dialect, sa.update(table).where(found).values(changed), ())
 
 
 def _compile(dialect: Dialect, statement: sa.Insert | sa.Update, names: tuple[str, ...]) -> _Compiled:
