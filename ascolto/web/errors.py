@@ -1,5 +1,7 @@
 """What a person sees when something is refused or fails: a page, or a message beside what they were doing."""
 
+from urllib.parse import quote, urlsplit
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -52,12 +54,13 @@ def show_error(request: Request, status: int, message: str) -> Response:
 
 
 def _send_to_sign_in(request: Request, _error: Exception) -> Response:
-    target = "/login"
-    if request.method == "GET" and not is_fragment(request) and request.url.path != "/":
-        query = f"?{request.url.query}" if request.url.query else ""
-        from urllib.parse import quote
-
-        target = f"/login?next={quote(request.url.path + query, safe='')}"
+    place = ""
+    if is_fragment(request):
+        shown = urlsplit(request.headers.get("hx-current-url", ""))  # the page the fragment was for
+        place = f"{shown.path}?{shown.query}" if shown.query else shown.path
+    elif request.method == "GET" and request.url.path != "/":
+        place = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    target = f"/login?next={quote(place, safe='')}" if place else "/login"
     if is_fragment(request) or request.url.path == "/events":
         return Response(status_code=401, headers={"HX-Redirect": target})
     return RedirectResponse(target, status_code=303)

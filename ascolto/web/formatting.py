@@ -11,10 +11,28 @@ from babel.numbers import format_decimal, format_percent
 _THOUSAND, _MILLION, _BILLION = 1_000, 1_000_000, 1_000_000_000
 _ONE_DIGIT_UNDER = 100  # 12.3k, but 123k
 COUNT_CAP = 999
+MINUS = "\N{MINUS SIGN}"
+_DAYS_OF_A_WEEK = 7
 FALLBACK_ZONE = "Europe/Rome"
 
 # CLDR has no short Italian form for thousands ("12345"), and "Mio"/"Mrd" are unknown to most readers.
 _UNITS = {"en": ("k", "M", "bn"), "it": ("k", " Mln", " Mrd")}
+
+
+# A list shows the same few figures again and again, and the formats' rules are slow to apply.
+@lru_cache(maxsize=4096)
+def _number(value: float, language: str) -> str:
+    return format_decimal(value, locale=language).replace("-", MINUS)
+
+
+@lru_cache(maxsize=1024)
+def _percent(hundredths: int, language: str) -> str:
+    return format_percent(hundredths / 100, format="#,##0%", locale=language).replace("-", MINUS)
+
+
+@lru_cache(maxsize=4096)
+def _moment(value: datetime, pattern: str, zone: str, language: str) -> str:
+    return format_datetime(value, pattern, tzinfo=zone_of(zone), locale=language)
 
 
 @lru_cache(maxsize=64)
@@ -34,8 +52,13 @@ class Formats:
     zone: str = FALLBACK_ZONE
 
     def number(self, value: float) -> str:
-        """Write a number with the language's separators."""
-        return format_decimal(value, locale=self.language)
+        """Write a number with the language's separators and a real minus sign."""
+        return _number(value, self.language)
+
+    def signed(self, value: float) -> str:
+        """Write a whole number with its sign, as for a change: "+12", "−7", "0"."""
+        whole = round(value)
+        return f"+{self.number(whole)}" if whole > 0 else self.number(whole)
 
     def count(self, value: int) -> str:
         """Write a count for a badge, capped: "999+"."""
@@ -54,11 +77,21 @@ class Formats:
 
     def percent(self, value: float) -> str:
         """Write a share in [0, 1] as a whole percentage."""
-        return format_percent(value, format="#,##0%", locale=self.language)
+        return _percent(round(value * 100), self.language)
 
     def moment(self, value: datetime) -> str:
         """Write a date and time: "10 nov 2026, 10:00"."""
-        return format_datetime(value, "d MMM y, HH:mm", tzinfo=zone_of(self.zone), locale=self.language)
+        return _moment(value, "d MMM y, HH:mm", self.zone, self.language)
+
+    def due(self, value: datetime, now: datetime) -> str:
+        """Write a moment near by as people say it: "today 17:30", "Monday 10:00"; further off with its date."""
+        zone = zone_of(self.zone)
+        days = (value.astimezone(zone).date() - now.astimezone(zone).date()).days
+        if days == 0:
+            return f"{'oggi' if self.language == 'it' else 'today'} {self.clock(value)}"
+        if 0 < days < _DAYS_OF_A_WEEK:
+            return _moment(value, "EEEE HH:mm", self.zone, self.language)
+        return self.moment(value)
 
     def day(self, value: datetime) -> str:
         """Write a date: "10 nov 2026"."""

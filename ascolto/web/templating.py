@@ -152,6 +152,7 @@ def _installation(request: Request) -> Installation:
     return kept[1]
 
 
+@lru_cache(maxsize=2048)
 def icon(name: str, label: str = "", css: str = "") -> Markup:
     """Draw an icon from the sprite; with a label it is an image with that name, else decoration."""
     role = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
@@ -160,6 +161,7 @@ def icon(name: str, label: str = "", css: str = "") -> Markup:
     )
 
 
+@lru_cache(maxsize=256)
 def network_icon(network: str, label: str | None = None) -> Markup:
     """Draw a network's own sign in its own colour, named for those who do not see it."""
     known = network if f'id="net-{network}"' in _sprite() and network.isidentifier() else "unknown"

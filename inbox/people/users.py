@@ -142,6 +142,7 @@ def find_signed_in(
     if found is None:
         return None
     sign_in, user = found
+    session.info["sign_in"] = sign_in  # held, so that `needs_touch` need not ask again
     is_over = now - sign_in.seen_at > idle or now - sign_in.created_at > lifetime
     return None if is_over else user
 

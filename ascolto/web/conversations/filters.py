@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -90,7 +91,7 @@ class InboxQuery:
     @property
     def query_string(self) -> str:
         """The address's query, "" for the default view."""
-        return encode(self.params)
+        return _encode_once(tuple(self.params.items()))
 
     @property
     def is_narrowed(self) -> bool:
@@ -106,6 +107,12 @@ class InboxQuery:
     def with_only_view(self) -> str:
         """Give the query with nothing but the view."""
         return encode({"view": self.params["view"]} if "view" in self.params else {})
+
+
+@lru_cache(maxsize=512)
+def _encode_once(params: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
+    # Every card of a list carries the same query.
+    return encode(dict(params))
 
 
 def encode(params: Mapping[str, Iterable[str]]) -> str:

@@ -1,7 +1,7 @@
 """Gathers what the inbox's templates show: lists, one conversation, and the answer to an action."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,12 +185,21 @@ def side_context(request: Request, house: House, session: Session, user: User) -
 
 
 def thread_context(
-    request: Request, house: House, session: Session, user: User, conversation_id: int, draft: Draft | None = None
+    request: Request,
+    house: House,
+    session: Session,
+    user: User,
+    conversation_id: int,
+    draft: Draft | None = None,
+    *,
+    side: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Give what one conversation needs. Raises NotFoundError."""
+    """Give what one conversation needs; what `side` knows already is not read again. Raises NotFoundError."""
     view = get_conversation_view(session, conversation_id)
     asked = draft.post_id if draft and draft.post_id else _asked_post(request)
     target = choose_target(session, house, view, asked)
+    brand_id = view.conversation.brand_id
+    labels = [item for item in side["labels"] if item.brand_id == brand_id] if side else list_labels(session, brand_id)
     lease = view.lease if view.lease and view.lease.expires_at > house.clock() else None
     return {
         "query": query_of(request, user),
@@ -202,8 +211,8 @@ def thread_context(
         "length": measure(draft.text if draft else "", target.capabilities.length_rule),
         "held_by": view.lease_name if lease and lease.user_id != user.id else None,
         "may_write": user.role in WRITING_ROLES,
-        "users": list_colleagues(session),
-        "brand_labels": list_labels(session, view.conversation.brand_id),
+        "users": side["users"] if side else list_colleagues(session),
+        "brand_labels": labels,
         "opened_id": conversation_id,
         "row": _card_of(view),
         "conversation_title": _title_of(view),
@@ -254,15 +263,16 @@ def full_page(
     after: After | None = None,
 ) -> HTMLResponse:
     """Show the whole inbox, with a conversation open or the overview."""
+    side = side_context(request, house, session, user)
     context = {
         **shared_context(),
         **list_context(request, house, session, user),
-        **side_context(request, house, session, user),
+        **side,
         "conversation": None,
     }
     if conversation_id is not None:
         draft = after.draft if after else None
-        context.update(thread_context(request, house, session, user, conversation_id, draft))
+        context.update(thread_context(request, house, session, user, conversation_id, draft, side=side))
     context["toast"] = after.toast if after else None
     return render(request, "inbox/page.html", context, status=after.status if after else 200)
 

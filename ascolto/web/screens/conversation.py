@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
 
 from ascolto.web.conversations.screen import After, Toast, answer, say
-from ascolto.web.conversations.words import SENTIMENT_WORDS
+from ascolto.web.conversations.words import INTENT_WORDS, SENTIMENT_WORDS
 from ascolto.web.deps import HouseOf, Write, Writer, WriteScope
 from ascolto.web.formatting import zone_of
 from ascolto.web.i18n import N_
@@ -175,11 +175,14 @@ def correct(
     write: WriteScope,
     user: Writer,
     post_id: Annotated[int, Path(ge=1, le=MAX_ID)],
-    value: Annotated[str, Form(max_length=40)] = "",
+    value: Annotated[list[str] | None, Form(max_length=20)] = None,
+    task: Annotated[str, Form(max_length=20)] = "sentiment",
 ) -> Response:
-    """Correct the machine's word on the sentiment of a post."""
-    corrected = correct_label(write.session, post_id, task="sentiment", value=[value], user_id=user.id, now=write.now)
-    label = words_for(request).gettext(SENTIMENT_WORDS.get(value, value))
+    """Correct the machine's word on a post: its sentiment, or what its author wants."""
+    chosen = value or []
+    corrected = correct_label(write.session, post_id, task=task, value=chosen, user_id=user.id, now=write.now)
+    spoken = words_for(request)
+    label = ", ".join(spoken.gettext({**INTENT_WORDS, **SENTIMENT_WORDS}.get(word, word)) for word in chosen)
     toast = Toast(say(request, N_("Corrected: %(label)s. Thank you, the machine learns from it."), label=label))
     return done(request, house, write, user, corrected, After(toast))
 

@@ -22,6 +22,7 @@ router = APIRouter(prefix="/dashboard", include_in_schema=False)
 NAV = NavItem(key="dashboard", path="/dashboard", label=N_("Dashboard"), icon="layout-dashboard", order=20, go_key="d")
 RANGES = (7, 28, 56, 90)
 DEFAULT_RANGE = 28
+NO_BREAK = "\N{NO-BREAK SPACE}"
 STACK = ("negative", "unsure", "neutral", "positive")
 SENTIMENT_WORDS = {
     "negative": N_("negative"),
@@ -155,4 +156,4 @@ def _silences(days: tuple[Day, ...], noon: dict[Any, datetime]) -> list[tuple[st
 
 
 def _duration(fmt: Formats, minutes: float | None) -> str:
-    return "–" if minutes is None else fmt.span(timedelta(minutes=max(1, round(minutes))))
+    return "–" if minutes is None else fmt.span(timedelta(minutes=max(1, round(minutes)))).replace(" ", NO_BREAK)

@@ -55,10 +55,11 @@ def show_sources(
 
 
 @router.get("/new")
-def choose_network(request: Request, house: HouseOf, _user: Manager) -> Response:
-    """Choose the network of a new source."""
+def choose_network(request: Request, house: HouseOf, session: ReadSession, _user: Manager) -> Response:
+    """Choose the network of a new source; archives come in by a command, because their files are large."""
     networks = [{"name": name, "guide": GUIDES.get(name, "")} for name in house.registry.names() if name != "archive"]
-    return render(request, "sources/choose.html", {"active_nav": NAV.key, "networks": networks})
+    slug = next((brand.slug for brand in list_brands(session, own_only=True)), "my-brand")
+    return render(request, "sources/choose.html", {"active_nav": NAV.key, "networks": networks, "brand_slug": slug})
 
 
 @router.get("/new/{network}")

@@ -65,6 +65,19 @@ new MutationObserver((changes) => {
   }
 }).observe($("#toasts") ?? document.createElement("div"), { childList: true });
 
+/* A request that never came through, or was answered by something before us, changes nothing on the screen. */
+function tellFailed(event) {
+  const stream = $("#stream");
+  if (event.target.id !== "stream" && event.detail.ctx && stream) showToast(stream.dataset.failed, "bad");
+}
+document.addEventListener("htmx:error", tellFailed);
+document.addEventListener("htmx:before:response", (event) => {
+  const { status, headers } = event.detail.ctx.response;
+  if (status < 500 || headers.get("X-Request-ID")) return;
+  event.preventDefault();
+  tellFailed(event);
+});
+
 let requests = 0;
 document.addEventListener("htmx:before:request", (event) => {
   if (event.target.id === "stream") return;

@@ -27,10 +27,13 @@ function pressButton(key) {
   return true;
 }
 
-function correct(index) {
-  const post = document.activeElement?.closest?.("[data-post]") ?? $$("#messages [data-post]:not(.is-ours)").filter((item) => $("[data-sentiment]", item)).at(-1);
-  $(`[data-sentiment="${index}"]`, post ?? document.createElement("i"))?.click();
+/* The post a correction is for: the one with the focus, else the latest that the machine has read. */
+function correctable() {
+  const here = document.activeElement?.closest?.("[data-post]");
+  return here ?? $$("#messages [data-post]:not(.is-ours)").filter((item) => $("[data-sentiment]", item)).at(-1);
 }
+const correct = (index) => { const post = correctable(); if (post) $(`[data-sentiment="${index}"]`, post)?.click(); };
+const chooseIntents = () => { const menu = $(".intent-menu", correctable() ?? document.createElement("i")); if (menu) menu.open = true; };
 
 function undoLast() {
   const buttons = $$("[data-undo]").filter((button) => !button.closest("[hidden]"));
@@ -61,7 +64,7 @@ const keys = {
   E: () => { isResolvingNext = pressButton("e"); },
   "/": () => { const search = $("#search"); if (search) { document.body.classList.remove("has-thread"); search.focus(); search.select(); } },
   "?": () => openDialog($("#shortcuts")),
-  z: undoLast, 1: () => correct(1), 2: () => correct(2), 3: () => correct(3),
+  z: undoLast, 1: () => correct(1), 2: () => correct(2), 3: () => correct(3), 4: chooseIntents,
   ".": () => openPalette(),
 };
 

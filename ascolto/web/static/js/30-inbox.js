@@ -154,6 +154,19 @@ function showPill(count) {
   $("span", pill).textContent = pill.dataset.one.replace("{}", count);
 }
 
+/* A bar above everything while the server is away ("lost") or knows us no more ("over"). */
+function showOffline(kind) {
+  const bar = $("#offline");
+  if (!bar) return;
+  bar.hidden = !kind;
+  if (!kind) return;
+  const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  $("p", bar).textContent = $("p", bar).dataset[kind].replace("{}", time);
+  const link = $("a", bar);
+  link.hidden = kind !== "over";
+  link.href = `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
 const stream = $("#stream");
 if (stream) {
   let isLost = false;
@@ -169,11 +182,14 @@ if (stream) {
   });
   stream.addEventListener("counts", scheduleCounts);
   stream.addEventListener("resync", () => {
-    if (isLost) { isLost = false; showToast(stream.dataset.back, "good"); }
+    if (isLost) { isLost = false; showOffline(""); showToast(stream.dataset.back, "good"); }
     if (!$(".inbox")) return;
     scheduleList(); scheduleCounts(); refreshOpened();
   });
-  stream.addEventListener("htmx:sse:error", () => {
-    if (!isLost && navigator.onLine !== undefined) { isLost = true; showToast(stream.dataset.lost, "bad"); }
+  stream.addEventListener("htmx:sse:error", (event) => {
+    const isOver = event.detail.status === 401;
+    if (isLost && !isOver) return;
+    isLost = true;
+    showOffline(isOver ? "over" : "lost");
   });
 }

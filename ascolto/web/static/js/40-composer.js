@@ -30,12 +30,17 @@ function showLength() {
   counter.classList.toggle("is-over", Boolean(limit) && used > limit);
 }
 
-const draftKey = () => `draft-${$("#reply-form")?.dataset.conversation ?? ""}`;
+/* What is being written is kept for this tab, by conversation, until the server has taken it. */
+function keepDraft(field) {
+  const key = `${field.id}-${openedId()}`;
+  if (field.value.trim()) sessionStorage.setItem(key, field.value); else sessionStorage.removeItem(key);
+}
 
 function prepareComposer() {
-  const text = $("#reply-text");
-  if (!text) return;
-  if (!text.value.trim() && !text.readOnly) text.value = sessionStorage.getItem(draftKey()) ?? "";
+  for (const field of $$("#reply-text, #note-text")) {
+    if (field.value.trim()) keepDraft(field);
+    else if (!field.readOnly) field.value = sessionStorage.getItem(`${field.id}-${openedId()}`) ?? "";
+  }
   showLength();
 }
 
@@ -79,17 +84,23 @@ function dropLease() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.id !== "reply-text") return;
+  const field = event.target;
+  if (field.id === "note-text") keepDraft(field);
+  if (field.id !== "reply-text") return;
   showLength();
-  const { value } = event.target;
-  if (value.trim()) { sessionStorage.setItem(draftKey(), value); holdLease(event.target.form.dataset.conversation); }
-  else { sessionStorage.removeItem(draftKey()); dropLease(); }
+  keepDraft(field);
+  if (field.value.trim()) holdLease(field.form.dataset.conversation); else dropLease();
 });
 document.addEventListener("htmx:before:request", (event) => {
   const { request } = event.detail.ctx;
-  const sent = /^\/c\/(\d+)\/reply/.exec(request.action);
-  if (sent && request.method === "POST") { sessionStorage.removeItem(`draft-${sent[1]}`); leased = ""; clearTimeout(idleTimer); }
-  else if (/^\/c\/\d+(\?|$)/.test(request.action)) dropLease();
+  if (/^\/c\/\d+(\?|$)/.test(request.action)) dropLease();
+});
+document.addEventListener("htmx:after:request", (event) => {
+  const { request, response } = event.detail.ctx;
+  const sent = /^\/c\/(\d+)\/(reply|note)(\?|$)/.exec(request.action);
+  if (!sent || request.method !== "POST" || response.status !== 200) return;
+  sessionStorage.removeItem(`${sent[2]}-text-${sent[1]}`);
+  if (sent[2] === "reply") { leased = ""; clearTimeout(idleTimer); }
 });
 addEventListener("pagehide", dropLease);
 
