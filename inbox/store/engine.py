@@ -1,5 +1,6 @@
 """The database engine and the two scopes in which everything happens: reading and writing."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ class Store:
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.url = sa.engine.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": _from_json}
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,15 @@ class Store:
     def dispose(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _to_json(value: Any) -> str:
+    # Most lists stored are empty: no media, no entities, no intents.
+    return "[]" if value == [] else json.dumps(value)
+
+
+def _from_json(text: str) -> Any:
+    return [] if text == "[]" else json.loads(text)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,12 +1,14 @@
 """Who gets a conversation: in turn, among those who are here and have room."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
 from inbox import audit
 from inbox.store.queries import routing, users
+from inbox.store.rows import insert_rows
+from inbox.store.statements import table_of
 from inbox.store.tables import Assignment, User
 
 
@@ -30,6 +32,7 @@ class RoundRobin:
         self._available = {user.id for user in self._queue}
         self._open = users.count_open_by_assignee(session) if self._queue else {}
         self._is_full = not self._queue
+        self._dealt: list[dict[str, Any]] = []
 
     @property
     def has_room(self) -> bool:
@@ -52,8 +55,15 @@ class RoundRobin:
         self._queue.append(user)
         self._open[user.id] = self._open.get(user.id, 0) + 1
         user.last_assigned_at = now
-        hand_over(self._session, conversation, user_id=user.id, by_user_id=None, reason="round_robin", now=now)
+        self._dealt.append(
+            _pass_on(self._session, conversation, user_id=user.id, by_user_id=None, reason="round_robin", now=now)
+        )
         return user
+
+    def note_dealt(self) -> None:
+        """Write the history of what was dealt out, at the batch's end and in one statement."""
+        insert_rows(self._session, table_of(Assignment), self._dealt)
+        self._dealt.clear()
 
 
 def hand_over(
@@ -66,12 +76,23 @@ def hand_over(
     now: datetime,
 ) -> None:
     """Make somebody (None: nobody) the assignee, with its step in the history and the audit trail."""
+    row = _pass_on(session, conversation, user_id=user_id, by_user_id=by_user_id, reason=reason, now=now)
+    session.add(Assignment(**row))
+
+
+def _pass_on(
+    session: Session,
+    conversation: Assignable,
+    *,
+    user_id: int | None,
+    by_user_id: int | None,
+    reason: str,
+    now: datetime,
+) -> dict[str, Any]:
+    # Everything but the step in the history, which is given back to be written.
     before = conversation.assignee_id
     conversation.assignee_id = user_id
     conversation.version += 1
-    session.add(
-        Assignment(conversation_id=conversation.id, user_id=user_id, by_user_id=by_user_id, reason=reason, at=now)
-    )
     audit.record(
         session,
         now=now,
@@ -83,6 +104,14 @@ def hand_over(
         before={"assignee": before},
         after={"assignee": user_id, "reason": reason, "version": conversation.version},
     )
+    return {
+        "conversation_id": conversation.id,
+        "user_id": user_id,
+        "team_id": None,
+        "by_user_id": by_user_id,
+        "reason": reason,
+        "at": now,
+    }
 
 
 def drain_backlog(session: Session, *, now: datetime, limit: int = 200) -> list[int]:
@@ -95,4 +124,5 @@ def drain_backlog(session: Session, *, now: datetime, limit: int = 200) -> list[
         if robin.deal(conversation, now=now) is None:
             break
         given.append(conversation.id)
+    robin.note_dealt()
     return given

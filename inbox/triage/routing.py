@@ -87,6 +87,7 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
             conversation, robin, has_news=_has_live_news(batch.arrived.get(conversation.id, ())), now=now
         ):
             assigned.append(conversation.id)
+    robin.note_dealt()
     save_standings(session, found, before)
     clocks.note_events(session, batch.steps, now)
     session.connection().execute(sa.update(Post).where(is_one_of(session, Post.id, ids)).values(state=PostState.ROUTED))
