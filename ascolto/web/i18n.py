@@ -13,10 +13,13 @@ from babel.core import negotiate_locale
 from babel.messages.pofile import read_po
 from babel.plural import PluralRule, to_python
 
+from ascolto.web.told import Phrasebook
+
 LANGUAGES = ("en", "it")
 DEFAULT_LANGUAGE = "en"
 LANGUAGE_NAMES = {"en": "English", "it": "Italiano"}
 LOCALE_FOLDER = Path(__file__).with_name("locale")
+TOLD_CATALOG = "networks.po"  # what connectors, listening and replies say, values and all
 
 # Italian counts one and other; CLDR's "many" (millions with "di") does not fit our phrases.
 _PLURAL_IS_OTHER = to_python(PluralRule({"one": "n is 1"}))
@@ -30,6 +33,7 @@ class Words:
     singular: Mapping[str, str] = field(default_factory=dict)
     plural: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     contexts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    told: Phrasebook = field(default_factory=lambda: Phrasebook({}))
 
     def gettext(self, msgid: str) -> str:
         """Translate a message; the msgid itself where there is no translation."""
@@ -49,10 +53,15 @@ class Words:
         del context
         return self.ngettext(one, other, count)
 
+    def tell(self, text: str | None) -> str:
+        """Translate what the rooms behind the screens said in English, its values already filled in."""
+        if not text:
+            return ""
+        return self.singular.get(text) or self.told.translate(text) or text
+
     def fill(self, msgid: str, values: Mapping[str, str | int]) -> str:
-        """Translate, then fill the `%(name)s` places; a text without values stays as it is."""
-        text = self.gettext(msgid)
-        return text % dict(values) if values else text
+        """Translate, then fill the `%(name)s` places; a text without values may have been filled before."""
+        return self.gettext(msgid) % dict(values) if values else self.tell(msgid)
 
 
 def N_(msgid: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
@@ -66,6 +75,7 @@ def words_of(language: str) -> Words:
     singular: dict[str, str] = {}
     plural: dict[str, tuple[str, str]] = {}
     contexts: dict[tuple[str, str], str] = {}
+    told: dict[str, str] = {}
     for path in sorted((LOCALE_FOLDER / language).glob("*.po")):
         with path.open("rb") as file:
             catalog = read_po(file, locale=language)
@@ -80,7 +90,9 @@ def words_of(language: str) -> Words:
                 contexts[message.context, msgid] = texts[0]
             else:
                 singular[msgid] = texts[0]
-    return Words(language, singular, plural, contexts)
+                if path.name == TOLD_CATALOG:
+                    told[msgid] = texts[0]
+    return Words(language, singular, plural, contexts, Phrasebook(told))
 
 
 def choose_language(*, user: str | None, cookie: str | None, accept: str | None) -> str:

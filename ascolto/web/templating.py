@@ -57,6 +57,7 @@ def environment(language: str) -> Environment:
     install(words.gettext, words.ngettext, newstyle=True, pgettext=words.pgettext, npgettext=words.npgettext)
     env.globals.update(
         asset_url=asset_url,
+        tell=words.tell,
         icon=icon,
         network_icon=network_icon,
         network_title=network_title,

@@ -130,7 +130,7 @@ def look_ahead(house: House, source: Source, form: QueryForm, words: Words) -> t
     try:
         preview = preview_query(connector, limit=PREVIEW_POSTS)
     except ConnectorError as error:
-        return replace(form, errors={"": error.message}), None
+        return replace(form, errors={"": words.tell(error.message)}), None
     return checked, _show(preview, ListeningQuery.model_validate(form.query_data))
 
 

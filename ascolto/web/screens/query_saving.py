@@ -32,7 +32,7 @@ def keep_query(
     try:
         account = connector.check()
     except ConnectorError as error:
-        return replace(form, errors={"": error.message})
+        return replace(form, errors={"": words.tell(error.message)})
     return _store(house, form, connector, account, rhythm=rhythm, words=words, user_id=user_id, source=source)
 
 

@@ -166,7 +166,7 @@ def _check(
     try:
         return form, connector, connector.check()
     except ConnectorError as error:
-        return replace(form, errors={"": error.message}), None, None
+        return replace(form, errors={"": words.tell(error.message)}), None, None
 
 
 def own_errors(form: SourceForm, words: Words) -> dict[str, str]:

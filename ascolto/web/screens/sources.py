@@ -131,7 +131,9 @@ def test_source(request: Request, house: HouseOf, user: Manager, source_id: Sour
         check_source(house, source)
     except ConnectorError as error:
         with house.store.read() as session:
-            return _list_page(request, house, session, user, about=str(source_id), problem=error.message)
+            return _list_page(
+                request, house, session, user, about=str(source_id), problem=words_for(request).tell(error.message)
+            )
     return RedirectResponse(f"/sources?saved=tested&about={source_id}", status_code=303)
 
 
