@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 from config.settings import Settings
 from inbox import audit
 from inbox.store.engine import Store
-from inbox.store.queries.secrets import sources_with_secrets
+from inbox.store.queries.secrets import encrypted_values, sources_with_secrets
 from inbox.store.secrets import SecretsError, Vault, configured_keys, key_path, read_or_create_keys, write_keys
 
 
@@ -38,6 +38,8 @@ def rotate_keys(store: Store, settings: Settings, *, now: datetime, drop_old: bo
         sources = sources_with_secrets(session)
         for source in sources:
             source.secrets = vault.rotate(source.secrets or "")
+        for value in encrypted_values(session):
+            value.value = vault.rotate(value.value)
         audit.record(
             session,
             now=now,

@@ -9,7 +9,8 @@ from config.settings import Settings, load_settings
 from connectors.base import Clock, Connector, Limits, utc_now
 from connectors.registry import Registry, load_registry
 from connectors.transport import Transport
-from inbox.listening.sources import connector_of
+from inbox.access import connector_of
+from inbox.listening.tombstones import tombstone_key
 from inbox.store.engine import Store
 from inbox.store.secrets import Vault, load_vault
 from inbox.store.tables import Source
@@ -36,10 +37,24 @@ class House:
         return self.load_tagger(self.store)
 
     def connector_of(self, source: Source) -> Connector:
-        """Give the connector of a source, ready to call. Raises what its configuration lacks."""
+        """Give the connector of a source, ready to call outside transactions. Raises what its configuration lacks.
+
+        It keeps to the pace of its account, and renews credentials that have run out.
+        """
         return connector_of(
-            source, registry=self.registry, vault=self.vault, transport=self.transport, clock=self.clock
+            source,
+            store=self.store,
+            registry=self.registry,
+            vault=self.vault,
+            transport=self.transport,
+            clock=self.clock,
         )
+
+    @cached_property
+    def tombstone_key(self) -> bytes:
+        """The key of the hashes that keep erased posts from coming back."""
+        with self.store.write(durable=True) as session:
+            return tombstone_key(session, self.vault, self.clock())
 
     def close(self) -> None:
         """Let go of connections and live listeners."""

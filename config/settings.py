@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(default=120, ge=5, description="Default interval between polls of a source")
     first_sync_days: int = Field(default=7, ge=1, description="How far back a source's first sync looks")
     first_sync_posts: int = Field(default=500, ge=1, description="How many posts a first sync stores at most")
-    poll_pages: int = Field(default=20, ge=1, description="Pages one poll reads before it records a truncation")
+    poll_pages: int = Field(default=20, ge=1, description="Pages one poll reads before it leaves the rest to the next")
     tag_batch: int = Field(default=256, ge=1, le=2048, description="Posts tagged at once")
     network_timeout_seconds: float = Field(default=20.0, gt=0, description="Time-out of every call to a network")
     session_hours: int = Field(default=12, ge=1, description="Sign-in ends after this long without use")

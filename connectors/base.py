@@ -201,6 +201,14 @@ class Capabilities:
     cost_per_link_reply_micros: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many calls of one account in so many seconds; kept across all processes before a call goes out."""
+
+    calls: int
+    seconds: int
+
+
 class ConnectorConfig(BaseModel):
     """What every source's settings hold; each network adds its own fields. Secrets are SecretStr.
 
@@ -223,6 +231,9 @@ class Connector(ABC):
     network: ClassVar[str]
     title: ClassVar[str]
     config_class: ClassVar[type[ConnectorConfig]]
+    # What the network allows an account; None where it does not say so beforehand.
+    read_pace: ClassVar[Pace | None] = None
+    write_pace: ClassVar[Pace | None] = None
 
     def __init__(self, config: ConnectorConfig, *, transport: Transport, clock: Clock = utc_now) -> None:
         self.config = config
@@ -240,6 +251,14 @@ class Connector(ABC):
 
         It may complete `config` by what the network tells of itself (the longest reply), to be saved with it.
         """
+
+    def renew(self) -> Mapping[str, str] | None:
+        """Change credentials that have run out for new ones: the secret fields that change, None if nothing can.
+
+        Called after AuthError, by one process at a time; the old ones may be dead afterwards, so the caller
+        stores the new ones before it does anything else. AuthError when a person must connect the account again.
+        """
+        return None
 
     @abstractmethod
     def fetch(self, cursor: str | None, limit: int) -> Page:

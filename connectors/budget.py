@@ -38,6 +38,10 @@ class TokenBucket:
         missing = (wanted - bucket.tokens) / self.capacity
         return bucket, self.period * missing
 
+    def charge(self, count: float) -> "TokenBucket":
+        """Take calls that were made already; what is missing is waited for by the next."""
+        return replace(self, tokens=self.tokens - count)
+
 
 def full_bucket(capacity: float, period: timedelta, now: datetime) -> TokenBucket:
     """Give a bucket nobody has taken from."""

@@ -31,6 +31,10 @@ class RateLimitedError(ConnectorError):
         self.retry_after = retry_after
 
 
+class NotAskedError(RateLimitedError):
+    """Our own count says to wait: nothing was asked of the network, nothing can have happened there."""
+
+
 class BudgetExceededError(ConnectorError):
     """The money or quota set for this source is used up: wait for the next period or a bigger budget."""
 

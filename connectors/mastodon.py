@@ -20,6 +20,7 @@ from connectors.base import (
     ConnectorConfig,
     FetchedPost,
     LengthRule,
+    Pace,
     Page,
     PostKind,
     PostRef,
@@ -84,6 +85,9 @@ class MastodonConnector(Connector):
     network: ClassVar[str] = "mastodon"
     title: ClassVar[str] = "Mastodon"
     config_class: ClassVar[type[ConnectorConfig]] = MastodonConfig
+    # 300 calls in 5 minutes are the usual allowance, reading and writing together.
+    read_pace: ClassVar[Pace | None] = Pace(calls=250, seconds=300)
+    write_pace: ClassVar[Pace | None] = Pace(calls=50, seconds=300)
     config: MastodonConfig
 
     def __init__(self, config: ConnectorConfig, **given: Any) -> None:

@@ -18,6 +18,7 @@ from connectors.base import (
     Connector,
     ConnectorConfig,
     FetchedPost,
+    Pace,
     Page,
     PostKind,
     PostRef,
@@ -62,6 +63,9 @@ class RedditConnector(Connector):
     network: ClassVar[str] = "reddit"
     title: ClassVar[str] = "Reddit"
     config_class: ClassVar[type[ConnectorConfig]] = RedditConfig
+    # 100 calls a minute, reading and writing together.
+    read_pace: ClassVar[Pace | None] = Pace(calls=80, seconds=60)
+    write_pace: ClassVar[Pace | None] = Pace(calls=20, seconds=60)
     config: RedditConfig
 
     def __init__(self, config: ConnectorConfig, *, transport: Transport, clock: Clock = utc_now) -> None:

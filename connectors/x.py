@@ -16,6 +16,7 @@ from connectors.base import (
     ConnectorConfig,
     FetchedPost,
     LengthRule,
+    Pace,
     Page,
     PostRef,
     PostStatus,
@@ -56,6 +57,8 @@ class XConnector(Connector):
     network: ClassVar[str] = "x"
     title: ClassVar[str] = "X"
     config_class: ClassVar[type[ConnectorConfig]] = XConfig
+    read_pace: ClassVar[Pace | None] = Pace(calls=300, seconds=900)
+    write_pace: ClassVar[Pace | None] = Pace(calls=100, seconds=900)
     config: XConfig
 
     def __init__(self, config: ConnectorConfig, *, transport: Transport, clock: Clock = utc_now) -> None:
@@ -229,8 +232,10 @@ class XConnector(Connector):
                 statuses.append(replace(status, text=text))
         return tuple(statuses)
 
-    def renew(self) -> Mapping[str, str]:
+    def renew(self) -> Mapping[str, str] | None:
         """Give new values for `oauth2_token` and `refresh_token`: the old pair is dead, store these at once."""
+        if self.config.refresh_token is None or not self.config.client_id:
+            return None
         return self._client.renew()
 
     def _query(self) -> str:

@@ -55,6 +55,7 @@ def import_file(
             progress=bar.update,
             rejects=rejects,
             clock=house.clock,
+            tombstone_key=house.tombstone_key,
         )
     if as_json:
         write_json(

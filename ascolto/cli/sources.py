@@ -142,7 +142,12 @@ def poll(name: Name, brand: BrandOf = None, as_json: JsonFlag = False) -> None:
         source_id = _id_of(house, name, brand)
         with progress("Polling"):
             report = poll_source(
-                house.store, source_id, connector_of=house.connector_of, limits=house.limits, clock=house.clock
+                house.store,
+                source_id,
+                connector_of=house.connector_of,
+                limits=house.limits,
+                clock=house.clock,
+                tombstone_key=house.tombstone_key,
             )
     _tell(report, as_json=as_json)
 
@@ -169,6 +174,7 @@ def backfill(
                 posts=posts,
                 clock=house.clock,
                 progress=bar.update,
+                tombstone_key=house.tombstone_key,
             )
     _tell(report, as_json=as_json)
 

@@ -64,7 +64,12 @@ def due_polls(house: House, limit: int = 100) -> list[int]:
 def poll(house: House, source_id: int, *, store: Store | None = None) -> Done:
     """Poll one source; errors of its network become its state. `store`: another way to commit than the house's."""
     report = poll_source(
-        store or house.store, source_id, connector_of=house.connector_of, limits=house.limits, clock=house.clock
+        store or house.store,
+        source_id,
+        connector_of=house.connector_of,
+        limits=house.limits,
+        clock=house.clock,
+        tombstone_key=house.tombstone_key,
     )
     if report.skipped is None:
         house.bus.publish("source", {"id": source_id})

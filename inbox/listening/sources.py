@@ -1,6 +1,5 @@
-"""Sources: what is listened to. Saved with secrets apart and encrypted, opened as connectors, paused and resumed."""
+"""Sources: what is listened to. Saved with secrets apart and encrypted, paused and resumed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,10 +7,8 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from connectors.base import Account, Author, Clock, Connector, FetchedPost, SourceKind
+from connectors.base import Account, Author, Connector, FetchedPost, SourceKind
 from connectors.budget import estimate_month
-from connectors.registry import Registry
-from connectors.transport import Transport
 from inbox import audit
 from inbox.errors import ConflictError, NotFoundError
 from inbox.listening.validation import clean_author
@@ -99,12 +96,6 @@ def split_secrets(connector: Connector) -> tuple[dict[str, Any], dict[str, str]]
     secrets = {name: value.get_secret_value() for name, value in connector.config if isinstance(value, SecretStr)}
     plain: dict[str, Any] = connector.config.model_dump(mode="json", exclude=set(secrets))
     return plain, {name: value for name, value in secrets.items() if value}
-
-
-def connector_of(source: Source, *, registry: Registry, vault: Vault, transport: Transport, clock: Clock) -> Connector:
-    """Give the connector of a source, ready to call; no network yet. Raises what its settings lack."""
-    secrets: Mapping[str, str] = vault.decrypt(source.secrets) if source.secrets else {}
-    return registry.create(source.network, {**source.config, **secrets}, transport=transport, clock=clock)
 
 
 def pause_source(session: Session, source_id: int, now: datetime, *, user_id: int | None = None) -> None:

@@ -5,15 +5,40 @@ The hash is keyed, so that nobody without the installation's key can test whethe
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from inbox.listening.validation import CleanPost
+from inbox.store.queries.installation import is_anything_erased
 from inbox.store.queries.posts import find_tombstones, has_tombstones
+from inbox.store.queries.secrets import TOMBSTONE_KEY
+from inbox.store.secrets import SecretsError, Vault
 from inbox.store.statements import insert_ignoring
-from inbox.store.tables import Tombstone
+from inbox.store.tables import SystemValue, Tombstone
+
+_FIELD = "key"
+
+
+def tombstone_key(session: Session, vault: Vault, now: datetime) -> bytes:
+    """Give the key of all digests, made on first use. The caller commits.
+
+    It is a secret of its own, only encrypted with the vault's keys: it stays the same when those change. SecretsError
+    when it cannot be opened and there are tombstones that need it; without any, a new one takes its place.
+    """
+    fresh = vault.encrypt({_FIELD: secrets.token_hex(32)})
+    insert_ignoring(session, SystemValue, [{"key": TOMBSTONE_KEY, "value": fresh, "changed_at": now}], ("key",))
+    kept = session.get_one(SystemValue, TOMBSTONE_KEY, populate_existing=True)
+    try:
+        key = vault.decrypt(kept.value)[_FIELD]
+    except SecretsError:
+        if is_anything_erased(session):
+            raise
+        kept.value, kept.changed_at = fresh, now
+        key = vault.decrypt(fresh)[_FIELD]
+    return bytes.fromhex(key)
 
 
 def post_digest(key: bytes, network: str, instance: str, external_id: str) -> str:

@@ -13,6 +13,7 @@ from connectors.errors import (
     AuthError,
     BudgetExceededError,
     ConnectorError,
+    NotAskedError,
     RateLimitedError,
     TransientError,
 )
@@ -93,6 +94,11 @@ def note_error(
     attempt.error_kind = type(error).__name__
     attempt.error = words_of(error)
     match error:
+        case NotAskedError():
+            attempt.outcome = AttemptOutcome.FAILED
+            reply.state = ReplyState.QUEUED
+            reply.not_before = now + error.retry_after
+            reply.reason = words_of(error)
         case RateLimitedError():
             # No failed attempt. It may yet have been accepted before the refusal, so it is looked up first
             # where that can be done; elsewhere the refusal is believed.

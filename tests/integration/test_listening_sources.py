@@ -10,8 +10,9 @@ from connectors.base import Account, Capabilities, Connector, ConnectorConfig, P
 from connectors.query import ListeningQuery
 from connectors.registry import Registry
 from connectors.transport import Transport
+from inbox.access import connector_of
 from inbox.errors import ConflictError, NotFoundError
-from inbox.listening.sources import connector_of, create_source, pause_source, preview_query, resume_source
+from inbox.listening.sources import create_source, pause_source, preview_query, resume_source
 from inbox.store.engine import Store
 from inbox.store.queries.sources import list_due_sources
 from inbox.store.secrets import Vault
@@ -82,7 +83,9 @@ def test_secrets_are_kept_apart_and_encrypted(store: Store, vault: Vault, plain:
         assert source.kind == "query"
         registry = Registry()
         registry.register(Plain)
-        opened = connector_of(source, registry=registry, vault=vault, transport=Transport(), clock=lambda: NOW)
+        opened = connector_of(
+            source, store=store, registry=registry, vault=vault, transport=Transport(), clock=lambda: NOW
+        )
     assert isinstance(opened.config, PlainConfig)
     assert opened.config == plain.config
 

@@ -26,7 +26,8 @@ class XTown(TownNetwork):
     """X. A token is `town-x-<handle>` (OAuth 2 or as OAuth 1 oauth_token), `town-x-app-only` reads only.
 
     Options: replies_need_mention · refuses_duplicates · prepends_mention (answers begin with @parent) · max_weight ·
-    mentions_reach · rate_limit (calls in 15 minutes) · credits_gone (402) · usage_capped (429 for the month).
+    mentions_reach · rate_limit (calls in 15 minutes) · credits_gone (402) · usage_capped (429 for the month) ·
+    tokens_rotate (a renewed pair ends the one before it).
     """
 
     name: ClassVar[str] = "x"
@@ -39,11 +40,13 @@ class XTown(TownNetwork):
         "rate_limit": 1_000_000,
         "credits_gone": False,
         "usage_capped": False,
+        "tokens_rotate": False,
     }
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
         self._refreshes: dict[str, int] = {}
+        self.expired: set[str] = set()  # access tokens whose two hours are over
         self._used = 0
 
     def routes(self) -> list[Route]:
@@ -101,7 +104,10 @@ class XTown(TownNetwork):
         header = request.headers.get("authorization", "")
         signed = re.search(r'oauth_token="([^"]+)"', header)
         token = signed.group(1) if signed else request.token()
-        handle = token.removeprefix("town-x-").partition("~")[0]
+        handle, _, renewed = token.removeprefix("town-x-").partition("~")
+        is_dead = self.options["tokens_rotate"] and renewed != str(self._refreshes.get(handle) or "")
+        if is_dead or token in self.expired:
+            return None
         if not token.startswith("town-x-") or handle in self.revoked or handle not in self._by_handle:
             return None
         return self.account(handle)
@@ -239,6 +245,11 @@ class XTown(TownNetwork):
         """Give the one refresh token an account has now."""
         return f"refresh-{handle}-{self._refreshes.get(handle, 0)}"
 
+    def access_token_for(self, handle: str) -> str:
+        """Give the access token of an account's latest pair."""
+        count = self._refreshes.get(handle, 0)
+        return f"town-x-{handle}~{count}" if count else f"town-x-{handle}"
+
     def _renew(self, request: TownRequest, _match: re.Match[str]) -> TownResponse:
         """Change a refresh token for a new pair: each works once."""
         form = request.form()
@@ -248,7 +259,7 @@ class XTown(TownNetwork):
             return TownResponse.json({"error": "invalid_request", "error_description": words}, status=400)
         self._refreshes[handle] = self._refreshes.get(handle, 0) + 1
         pair = {
-            "access_token": f"town-x-{handle}~{self._refreshes[handle]}",
+            "access_token": self.access_token_for(handle),
             "refresh_token": self.refresh_token_for(handle),
         }
         scope = "tweet.read tweet.write users.read offline.access"

@@ -5,7 +5,14 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.tables import Source
+from inbox.store.tables import Source, SystemValue
+
+TOMBSTONE_KEY = "tombstone.key"
+
+
+def encrypted_values(session: Session) -> Sequence[SystemValue]:
+    """Give the facts about the installation that are encrypted."""
+    return session.scalars(sa.select(SystemValue).where(SystemValue.key == TOMBSTONE_KEY)).all()
 
 
 def sources_with_secrets(session: Session) -> Sequence[Source]:

@@ -18,6 +18,12 @@ def get_source(session: Session, source_id: int, *, for_update: bool = False) ->
     return session.get(Source, source_id, with_for_update=for_update or None, populate_existing=for_update)
 
 
+def lock_network(session: Session, network: str) -> Sequence[Source]:
+    """Give all sources of a network that hold credentials, locked, always in the same order."""
+    query = sa.select(Source).where(Source.network == network, Source.secrets.is_not(None)).order_by(Source.id)
+    return session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+
+
 def find_source(session: Session, brand_id: int, name: str) -> Source | None:
     """Give a brand's source by its name."""
     return session.scalar(sa.select(Source).where(Source.brand_id == brand_id, Source.name == name))
@@ -97,19 +103,19 @@ def list_quarantined(session: Session, source_id: int, limit: int = 50) -> Seque
 def walk_began(session: Session, source_id: int) -> datetime | None:
     """Give when the first of the polls began that left a walk through the pages unfinished, if the latest did.
 
-    Such polls ended well and vouch for no stretch of time; polls that failed in between do not end the walk.
+    Such polls vouch for no stretch of time; those that failed before their first page are passed over.
     """
     latest = (
-        sa.select(PollRun.started_at, PollRun.covers_to, PollRun.error_kind)
+        sa.select(PollRun.started_at, PollRun.covers_to, PollRun.error_kind, PollRun.pages)
         .where(PollRun.source_id == source_id, PollRun.finished_at.is_not(None))
         .order_by(PollRun.started_at.desc(), PollRun.id.desc())
         .limit(MOST_RUNS)
     )
     began = None
-    for started_at, covers_to, error_kind in session.execute(latest):
+    for started_at, covers_to, error_kind, pages in session.execute(latest):
         if covers_to is not None:
             break
-        if error_kind is None:
+        if error_kind is None or pages:
             began = started_at
     return began
 
