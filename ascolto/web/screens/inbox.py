@@ -63,7 +63,8 @@ def show_thread(
     """Give the conversation alone, with its context panel."""
     context = {**shared_context(), **thread_context(request, house, session, user, conversation_id)}
     address = f"/inbox/{conversation_id}{context['query'].query_string}"
-    return render(request, "inbox/opened.html", context, headers={"HX-Push-Url": address})
+    is_return = request.headers.get("hx-history-restore-request") == "true"  # back or forward: the address stands
+    return render(request, "inbox/opened.html", context, headers={} if is_return else {"HX-Push-Url": address})
 
 
 @router.get("/c/{conversation_id}/live")

@@ -48,10 +48,24 @@ document.addEventListener("click", (event) => {
   if (event.target instanceof HTMLDialogElement) event.target.close();
 });
 
+/* A panel inside a scrolling pane would be cut off: it is laid over the page, below its chip or above it. */
+function placePanel(menu) {
+  const panel = $(".menu-panel", menu);
+  const chip = $("summary", menu).getBoundingClientRect();
+  panel.classList.add("is-placed");
+  const hasRoomBelow = chip.bottom + panel.offsetHeight + 12 < innerHeight;
+  panel.style.top = `${hasRoomBelow ? chip.bottom + 4 : Math.max(8, chip.top - panel.offsetHeight - 4)}px`;
+  panel.style.left = `${Math.max(8, Math.min(chip.left, innerWidth - panel.offsetWidth - 8))}px`;
+}
+document.addEventListener("scroll", (event) => {
+  if (event.target.id === "messages") for (const menu of $$("#messages details.menu[open]")) menu.open = false;
+}, true);
+
 document.addEventListener("toggle", (event) => {
   const menu = event.target;
   if (!menu.matches?.("details.menu") || !menu.open) return;
   for (const other of $$("details.menu[open]")) if (other !== menu) other.open = false;
+  if (menu.closest("#messages")) placePanel(menu);
   $(".menu-panel :is(input:not([type=hidden]), select, button, a)", menu)?.focus();
 }, true);
 

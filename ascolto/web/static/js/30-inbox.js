@@ -25,6 +25,14 @@ document.addEventListener("click", (event) => {
   if (link) sessionStorage.setItem("focus-reply", "1");
 });
 
+/* Back and forward change the open conversation only: the list, the live stream and its listeners stay. */
+document.addEventListener("htmx:before:history:restore", (event) => {
+  event.preventDefault();
+  const place = /^\/inbox\/(\d+)(\?.*)?$/.exec(event.detail.path);
+  if (!place || !$(".inbox")) { location.reload(); return; }
+  htmx.ajax("GET", `/c/${place[1]}${place[2] ?? ""}`, { target: "#thread", headers: { "HX-History-Restore-Request": "true" } });
+});
+
 /* After a conversation was swapped in: say where we are, move the focus, run the counter and the countdown. */
 document.addEventListener("htmx:after:swap", (event) => {
   const context = event.detail.ctx;
