@@ -1,8 +1,8 @@
 """Posts whose tagging takes the whole process down: out of memory, or a crash no `except` can catch.
 
 Each attempt is noted and committed before it begins, and cleared when the post is tagged. What was begun
-MOST_TOGETHER times and never ended is tried alone; what was begun alone and never ended is given up, with the
-reason kept on its tags, so that it stands in nobody's way and a person sees it.
+MOST_TOGETHER times and never ended is tried alone, MOST_ALONE times because another thread's text may end the process
+meanwhile; then it is given up, with the reason kept on its tags, so that it stands in nobody's way.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from inbox.store.tables import Post
 from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tags
 
 MOST_TOGETHER = 3
+MOST_ALONE = 2
 GIVEN_UP = "Reading this text ended the process several times."
 
 
@@ -36,12 +37,13 @@ def plan_tagging(session: Session, post_ids: Sequence[int]) -> TagPlan:
     Commit before tagging. Posts another worker is at, or that are tagged already, are left out.
     """
     attempts = list_tag_attempts(session, post_ids)
+    most = MOST_TOGETHER + MOST_ALONE
     together = tuple(post_id for post_id, begun in attempts.items() if begun < MOST_TOGETHER)
     begin_tagging(session, together)
     return TagPlan(
         together=together,
-        alone=tuple(post_id for post_id, begun in attempts.items() if begun == MOST_TOGETHER),
-        hopeless=tuple(post_id for post_id, begun in attempts.items() if begun > MOST_TOGETHER),
+        alone=tuple(post_id for post_id, begun in attempts.items() if MOST_TOGETHER <= begun < most),
+        hopeless=tuple(post_id for post_id, begun in attempts.items() if begun >= most),
     )
 
 
@@ -60,7 +62,7 @@ def _count(session: Session, post_ids: Sequence[int], step: int) -> None:
         table = table_of(Post)
         session.connection().execute(
             sa.update(table)
-            .where(is_one_of(session, table.c.id, post_ids), table.c.tag_attempts + step >= 0)
+            .where(is_one_of(session, Post.id, post_ids), table.c.tag_attempts + step >= 0)
             .values(tag_attempts=table.c.tag_attempts + step)
         )
 

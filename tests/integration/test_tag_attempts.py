@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ascolto.jobs import handlers
 from ascolto.jobs.embedded import EmbeddedJobs
 from ascolto.jobs.postgres import PostgresJobs
-from inbox.listening.tag_attempts import GIVEN_UP, MOST_TOGETHER
+from inbox.listening.tag_attempts import GIVEN_UP, MOST_ALONE, MOST_TOGETHER
 from inbox.store.engine import Store
 from inbox.store.tables import Post, PostTags
 from inbox.store.types import PostState
@@ -85,10 +85,14 @@ def waits(store: Store) -> int:
 def test_a_text_that_kills_its_worker_is_given_up_and_the_others_are_tagged(
     waiting: Store, tmp_path: Path, engine: str
 ) -> None:
-    endings = []
+    endings: list[int | None] = []
     while waits(waiting) and len(endings) < 10:
         endings.append(live(waiting, tmp_path, engine))
-    assert endings == [LETHAL] * (MOST_TOGETHER + 1) + [0]
+    most = MOST_TOGETHER + MOST_ALONE
+    assert endings[-1] == 0
+    assert set(endings[:-1]) == {LETHAL}
+    # The distributed engine's threads may begin the same batch twice in one life.
+    assert len(endings) == most + 1 if engine != "distributed" else len(endings) <= most + 1
     with waiting.read() as session:
         rows = session.execute(sa.select(Post, PostTags).join(PostTags, PostTags.post_id == Post.id)).all()
         errors = {post.text: tags.error for post, tags in rows}

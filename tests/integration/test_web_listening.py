@@ -176,6 +176,35 @@ def test_pausing_resuming_and_reading_now(desk: Desk) -> None:
     assert desk.client.get("/sources/99999").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "To load what was said before"), ("it", "Per caricare ciò che è stato detto prima")]
+)
+def test_adding_a_source_tells_how_archives_come_in(desk: Desk, language: str, words: str) -> None:
+    speak(desk, language)
+    shown = desk.client.get("/sources/new").text
+    assert words in shown
+    assert "<code>ascolto import FILE --brand" in shown
+
+
+def test_why_a_source_stopped_is_told_in_the_readers_language(desk: Desk) -> None:
+    desk.client.post("/sources/new/x", data=desk.x_form())
+    with desk.house.store.write() as session:
+        session.execute(
+            sa.update(Source).values(
+                state=SourceState.RATE_LIMITED, state_reason="X asks to wait 61 s: <b>100% over</b>"
+            )
+        )
+    speak(desk, "it")
+    assert "X chiede di aspettare 61 s: &lt;b&gt;100% over&lt;/b&gt;" in desk.client.get("/sources").text
+    speak(desk, "en")
+    assert "X asks to wait 61 s" in desk.client.get(f"/sources/{desk.sources()[0].id}").text
+
+
+def speak(desk: Desk, language: str) -> None:
+    with desk.house.store.write() as session:
+        session.execute(sa.update(User).values(language=language))
+
+
 @pytest.mark.parametrize("email", ["marco@example.org", "lettore@example.org"])
 def test_only_managers_change_sources_and_queries(desk: Desk, email: str) -> None:
     desk.client.post("/sources/new/x", data=desk.x_form())
