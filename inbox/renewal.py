@@ -45,10 +45,14 @@ def renew_access(
     deadline = time.monotonic() + LONGEST_WAIT
     while True:
         with store.write() as session:
+            lease = _lock_lease(session, key, clock())
+            # Read under the lease's lock: whoever held it before has stored what was renewed.
             stored = _stored(session, vault, source.id, held)
             if stored != held:
                 return stored
-            is_ours = _claim(session, key, clock())
+            is_ours = lease.blocked_until is None or lease.blocked_until <= clock()
+            if is_ours:
+                lease.blocked_until = clock() + LEASE
         if is_ours:
             break
         if time.monotonic() > deadline:
@@ -62,7 +66,7 @@ def renew_access(
             stored = _store(session, vault, source, held, new)
     finally:
         with store.write() as session:
-            session.get_one(RateBucket, key, with_for_update=True, populate_existing=True).blocked_until = None
+            _lock_lease(session, key, clock()).blocked_until = None
     log.info("source.access_renewed", source=source.id)
     return stored
 
@@ -81,13 +85,9 @@ def _stored(session: Session, vault: Vault, source_id: int, held: Mapping[str, s
     return vault.decrypt(source.secrets) if source is not None and source.secrets else held
 
 
-def _claim(session: Session, key: str, now: datetime) -> bool:
+def _lock_lease(session: Session, key: str, now: datetime) -> RateBucket:
     insert_ignoring(session, RateBucket, [{"key": key, "tokens": 0.0, "refilled_at": now}], ("key",))
-    lease = session.get_one(RateBucket, key, with_for_update=True, populate_existing=True)
-    if lease.blocked_until is not None and lease.blocked_until > now:
-        return False
-    lease.blocked_until = now + LEASE
-    return True
+    return session.get_one(RateBucket, key, with_for_update=True, populate_existing=True)
 
 
 def _store(
