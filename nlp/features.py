@@ -1,8 +1,8 @@
 """The tokeniser of posts: what a text is made of, before any weight is put on it.
 
 Lower case, elongations cut to two, emoji one by one, hashtags split, web addresses, handles, money and numbers
-normalised, words under a negation marked with "¬", and the shape of the text ("<q>", "<caps>" …) as marks.
-No learning here and no vocabulary: nlp/ngrams.py does that.
+normalised, words under a negation marked with "¬", words that a later "but" takes back with "°", and the shape of the
+text ("<q>", "<caps>" …) as marks. No learning here and no vocabulary: nlp/ngrams.py does that.
 """
 
 import re
@@ -10,23 +10,28 @@ from dataclasses import dataclass
 
 MAX_CHARS = 4000  # a post longer than this has said what it has to say
 NEGATED = "¬"
+SOFTENED = "°"
 _NEGATION_WORDS = 4
 
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
-_TOKEN = re.compile(
-    r"(?P<url>https?://\S+|www\.\S+|\b[\w-]+\.(?:com|it|net|org|co|io|xyz|shop|info|link|top|ly)(?:/\S*)?\b)"
+_ADDRESSES = (
+    r"(?P<url>(?i:https?://\S+|www\.\S+|\b[\w-]+\.(?:com|it|net|org|co|io|xyz|shop|info|link|top|ly)(?:/\S*)?\b))"
     r"|(?P<mail>[\w.+-]+@[\w-]+\.[\w.]+)"
-    r"|(?P<handle>@[\w.]+)"
+    r"|(?P<handle>@[\w.]+)|"
+)
+_WRITING = (
+    r"(?P<word>[^\W\d_]+(?:['’](?i:t|s|re|ve|ll|d|m)\b)?)"
     r"|(?P<hashtag>\#\w+)"
-    r"|(?P<money>[€$£]\s?\d[\d.,]*[km]?|\d[\d.,]*\s?(?:€|\$|£|euro?\b|eur\b|pounds?\b|quid\b|dollars?\b|bucks\b))"
-    r"|(?P<word>[^\W\d_]+(?:['’](?:t|s|re|ve|ll|d|m)\b)?)"
+    r"|(?P<money>(?i:[€$£]\s?\d[\d.,]*[km]?|\d[\d.,]*\s?(?:€|\$|£|euro?\b|eur\b|pounds?\b|quid\b|dollars?\b|bucks\b)))"
     r"|(?P<number>\d[\d.,:%/]*)"
-    r"|(?P<smile>[:;=8][-'^]?[)\]DpP3*]+|<3|\^_?\^|[:;=]['-]?[(\[/|]+|-_+-)"
+    r"|(?P<smile>[:;=8][-'^]?[)\]DdpP3*]+|<3|\^_?\^|[:;=]['-]?[(\[/|]+|-_+-)"
     r"|(?P<mark>[!?]+|\.{2,}|…|[\"“”«»])"
     r"|(?P<stop>[.,;:)\n])"
-    r"|(?P<emoji>[\U0001F000-\U0001FAFF☀-➿⬀-⯿⌀-⏿])",
-    re.IGNORECASE,
+    r"|(?P<emoji>[\U0001F000-\U0001FAFF☀-➿⬀-⯿⌀-⏿])"
 )
+_TOKEN = re.compile(_ADDRESSES + _WRITING)
+_TOKEN_WITHOUT_ADDRESSES = re.compile(_WRITING)  # the same tokens, much sooner, where no address can be
+_MAY_HOLD_ADDRESS = re.compile(r"@|://|\w\.\w|(?i:www)\.")
 _HASHTAG_PART = re.compile(r"[A-ZÀ-Þ]?[a-zà-ÿ]+|[A-ZÀ-Þ]+(?![a-zà-ÿ])|\d+")
 _SKIN_TONE = re.compile("[\U0001f3fb-\U0001f3ff]")
 _SAD_SMILE = frozenset("([/|")
@@ -41,6 +46,8 @@ _NEGATION_LIST = (
 )
 _NEGATIONS = frozenset(_NEGATION_LIST.split())
 _SCOPE_ENDS = frozenset({"but", "ma", "però", "although", "however", "tuttavia", "anzi", "except", "tranne"})
+_TURNS = frozenset({"but", "ma", "però", "pero", "however", "tuttavia", "peccato"})
+_TURN_REACH = 14  # words before a "but" that lose weight
 _FIXED = {"handle": "<handle>", "number": "<number>", "url": "<url>", "mail": "<mail>", "money": "<money>"}
 
 
@@ -59,33 +66,39 @@ def tokenise(text: str) -> Post:
     tokens: list[str] = []
     counts = _Counts(elongated=len(calm) != len(short))
     negation_left = 0
-    for match in _TOKEN.finditer(calm):
-        kind, raw = match.lastgroup or "", match.group()
-        if kind == "stop":
-            negation_left = 0
-            continue
+    pattern = _TOKEN if _MAY_HOLD_ADDRESS.search(calm) else _TOKEN_WITHOUT_ADDRESSES
+    for match in pattern.finditer(calm):
+        kind, raw = match.lastgroup, match.group()
         if kind == "word":
-            word = raw.lower().replace("’", "'")
-            counts.see_word(raw)
+            word = raw.lower()
+            if "’" in word:
+                word = word.replace("’", "'")
+            if word in _TURNS:
+                _soften(tokens)
+            counts.words += 1
+            counts.caps += raw.isupper() and len(raw) >= _CAPS_LETTERS
             tokens.append(NEGATED + word if negation_left else word)
-            negation_left = _next_scope(word, negation_left)
+            if word in _NEGATIONS or word.endswith("n't"):
+                negation_left = _NEGATION_WORDS
+            elif negation_left:
+                negation_left = 0 if word in _SCOPE_ENDS else negation_left - 1
+        elif kind == "stop":
+            negation_left = 0
         elif kind == "hashtag":
             tokens.append("<hashtag>")
             tokens.extend(part.lower() for part in _HASHTAG_PART.findall(raw))
         else:
-            tokens.append(counts.see_other(kind, raw))
+            tokens.append(counts.see_other(kind or "", raw))
             if kind == "mark":
                 negation_left = 0
     return Post(tokens=tuple(tokens), marks=counts.marks(ends_asking=short.rstrip().endswith("?")))
 
 
-def _next_scope(word: str, left: int) -> int:
-    """Words still under a negation after this one."""
-    if word in _NEGATIONS or word.endswith("n't"):
-        return _NEGATION_WORDS
-    if word in _SCOPE_ENDS or not left:
-        return 0
-    return left - 1
+def _soften(tokens: list[str]) -> None:
+    """Mark the words before a "but"; one that opens the text takes nothing back."""
+    for position in range(max(0, len(tokens) - _TURN_REACH), len(tokens)):
+        if not tokens[position].startswith(SOFTENED):
+            tokens[position] = SOFTENED + tokens[position]
 
 
 class _Counts:
@@ -96,11 +109,6 @@ class _Counts:
     def __init__(self, *, elongated: bool) -> None:
         self.elongated = elongated
         self.words = self.caps = self.questions = self.exclaims = self.urls = self.money = self.handles = 0
-
-    def see_word(self, raw: str) -> None:
-        self.words += 1
-        if len(raw) >= _CAPS_LETTERS and raw.isupper():
-            self.caps += 1
 
     def see_other(self, kind: str, raw: str) -> str:
         """Count a token that is no word, and give its normal form."""

@@ -13,19 +13,25 @@ MAX_LABELS = 3
 
 @dataclass(frozen=True, slots=True)
 class IntentHead:
-    """Calibration of one language: p = sigmoid(slope * score + offset), by intent, in the order of INTENTS.
+    """Calibration of one language: p = sigmoid(slope * score + leans . attitude + offset), by intent of INTENTS.
 
+    Attitude is how likely the author is negative and positive (`leans` holds a pair an intent): it is what keeps
+    praise out of plain complaints.
     An intent is chosen from its own `threshold` on; a post is unsure where the strongest choice lies under `floor`.
     """
 
     slopes: tuple[float, ...]
     offsets: tuple[float, ...]
+    leans: tuple[tuple[float, float], ...]
     thresholds: tuple[float, ...]
     floor: float
 
-    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, 10) raw scores → (n, 10) float32 in [0, 1], independent, columns INTENTS."""
+    def probabilities(self, scores: NDArray[np.float32], sentiment: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 10) raw scores and (n, 3) sentiment → (n, 10) float32 in [0, 1], independent, columns INTENTS."""
+        attitude = sentiment[:, [0, 2]].astype(np.float64)
         logits = scores.astype(np.float64) * np.array(self.slopes) + np.array(self.offsets)
+        for column, (negative, positive) in enumerate(self.leans):  # element by element: a row never sees its batch
+            logits[:, column] += attitude[:, 0] * negative + attitude[:, 1] * positive
         likely: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
         return likely
 

@@ -16,11 +16,12 @@ from nlp.base import UNDETERMINED
 
 KNOWN = ("it", "en", "fr", "de", "es", "pt")
 _CANDIDATES = 12  # of the model's 176; the rest share a few per cent
-_MAX_CHARS = 400
+_MAX_CHARS = 240
+_ENOUGH_PLAIN = 3
+_PLAIN_BELIEF = 0.98
 _MIN_CONFIDENCE = 0.5
 _MIN_MASS = 0.25  # of the model's belief lies in languages we know; below that it is another language
 _NOISE = re.compile(r"https?://\S+|www\.\S+|@[\w.]+|[#_]|[^\w\s'’]|\d+")
-_SPACES = re.compile(r"\s+")
 _HINT_TEXTS = {
     "it": (
         "il lo gli che non è sono per con una della dello delle degli nel nella sul sulla anche più ma perché come "
@@ -37,6 +38,18 @@ _HINT_TEXTS = {
     ),
 }
 
+# Words of one language alone among KNOWN: three of them, and none of the other's, leave nothing to ask the model.
+_PLAIN_TEXTS = {
+    "it": (
+        "che è sono della delle dello degli nella sulla anche più perché gli hanno questo questa tutto tutti ancora "
+        "il nel dal dalla alla vostro vostra siete avete ho"
+    ),
+    "en": (
+        "the is are were and you your of to this that with my they have has had not don't can't what when where how "
+        "it it's from would been should"
+    ),
+}
+_PLAIN_WORDS = {code: frozenset(words.split()) for code, words in _PLAIN_TEXTS.items()}
 _HINT_WORDS = {code: frozenset(words.split()) for code, words in _HINT_TEXTS.items()}
 
 
@@ -68,9 +81,12 @@ def detect_languages(
 
 def detect_language(text: str, *, hint: str | None = None) -> tuple[str, float]:
     """Give the code and the confidence of one text ("und" with what little is known, 0 for no words at all)."""
-    words = _SPACES.sub(" ", _NOISE.sub(" ", text[:_MAX_CHARS])).strip().lower()
+    words = " ".join(_NOISE.sub(" ", text[:_MAX_CHARS]).lower().split())
     if len(words) < 2:  # noqa: PLR2004 - a single letter is no language
         return _from_hint(hint, 0.0)
+    plain = _plain_language(words)
+    if plain:
+        return plain, _PLAIN_BELIEF
     beliefs = _beliefs(words)
     if not beliefs:
         return _from_hint(hint, 0.0)
@@ -98,6 +114,14 @@ def _beliefs(words: str) -> dict[str, float]:
     doubt = 0.25 / max(length / 4.0, 1.0)  # two or three letters prove little whatever the model says
     total = sum(weights.values()) * (1.0 + doubt)
     return {code: weight / total for code, weight in weights.items()}
+
+
+def _plain_language(words: str) -> str:
+    """Give the language that nobody could doubt, "" where there is any doubt."""
+    found = set(words.split(" "))
+    hits = {code: len(found & plain) for code, plain in _PLAIN_WORDS.items()}
+    sure = [code for code, count in hits.items() if count >= _ENOUGH_PLAIN]
+    return sure[0] if len(sure) == 1 and sum(hits.values()) == hits[sure[0]] else ""
 
 
 def _count_hits(words: str, code: str) -> int:

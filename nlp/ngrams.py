@@ -1,6 +1,6 @@
-"""Tier 0: linear heads over words, pairs of words, characters, cues and marks; one small file a language, numpy only.
+"""Tier 0: linear heads over words, pairs, characters, cues, marks and polarity; one file a language, numpy only.
 
-A post's score for an output is the sum, over four blocks of features, of the block's weights divided by the root of
+A post's score for an output is the sum, over five blocks of features, of the block's weights divided by the root of
 the number of known features in it, plus an intercept. Words repeat, so a word's sums are kept as one row and a post
 costs one gather. Training is in nlp/train/; the turn from scores into probabilities is in sentiment.py and intent.py.
 """
@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.features import NEGATED, Post
-from nlp.lexicon import Lexicon, load_lexicon
+from nlp.features import NEGATED, SOFTENED, Post
+from nlp.lexicon import WordLists, load_lists, polarity_of
 
-BLOCKS = ("word", "chars", "cue", "mark")
-_WORD, _CHARS, _CUE, _MARK = range(4)
+BLOCKS = ("word", "chars", "cue", "mark", "polarity")
+_WORD, _CHARS, _CUE, _MARK, _POLARITY = range(5)
 _MIN_CHARS_WORD = 4
 _MAX_CHARS_WORD = 24
 _GRAMS = (3, 4, 5)
@@ -29,12 +29,17 @@ class ModelFileError(ValueError):
     """A model file is missing, torn or not ours; the message names the file."""
 
 
-def unit_features(unit: str, lexicon: Lexicon) -> list[tuple[int, str]]:
+def unit_features(unit: str, lists: WordLists) -> list[tuple[int, str]]:
     """Give the (block, feature) pairs of a token or of a pair of tokens joined by a blank."""
-    negation = NEGATED if NEGATED in unit else ""
-    bare = unit.replace(NEGATED, "")
-    found = [(_WORD, unit)]
-    found.extend((_CUE, f"{negation}<{group}>") for group in lexicon.groups_of(bare))
+    softened = SOFTENED if unit.startswith(SOFTENED) else ""
+    word = unit.replace(SOFTENED, "")
+    negation = NEGATED if word.startswith(NEGATED) else ""
+    bare = word.replace(NEGATED, "")
+    found = [(_WORD, word)]
+    found.extend((_CUE, f"{negation}<{group}>") for group in lists.cues.groups_of(bare))
+    polarity = polarity_of(bare, lists.polarity)
+    if polarity:
+        found.append((_POLARITY, f"{softened}{negation}<{polarity}>"))
     if _MIN_CHARS_WORD <= len(bare) <= _MAX_CHARS_WORD and bare.isalpha():
         padded = f"_{bare}_"
         found.extend(
@@ -43,14 +48,20 @@ def unit_features(unit: str, lexicon: Lexicon) -> list[tuple[int, str]]:
     return found
 
 
-def post_features(post: Post, lexicon: Lexicon) -> Iterator[tuple[int, str]]:
+def post_features(post: Post, lists: WordLists) -> Iterator[tuple[int, str]]:
     """Give every (block, feature) of a post, repetitions included: the slow, plain way, used in training."""
     for token in post.tokens:
-        yield from unit_features(token, lexicon)
+        yield from unit_features(token, lists)
     for first, second in zip(post.tokens, post.tokens[1:], strict=False):
-        yield from unit_features(f"{first} {second}", lexicon)
+        yield from unit_features(f"{first} {second}", lists)
     for mark in post.marks:
         yield _MARK, mark
+
+
+def _bare(pair: str, pairs: frozenset[str]) -> bool:
+    """Whether a pair weighs anything once what negation and "but" put on it is taken off."""
+    unsoftened = pair.replace(SOFTENED, "")
+    return unsoftened in pairs or unsoftened.replace(NEGATED, "") in pairs
 
 
 class NgramModel:
@@ -72,7 +83,7 @@ class NgramModel:
         self._features = tuple(features)
         self._weights = weights
         self._intercepts = intercepts
-        self._lexicon = load_lexicon(language)
+        self._lists = load_lists(language)
         self._index = {feature: position for position, feature in enumerate(self._features)}
         self._lock = threading.Lock()
         self._known_pairs = self._find_pairs()
@@ -81,7 +92,7 @@ class NgramModel:
     def _find_pairs(self) -> frozenset[str]:
         """Pairs that can weigh anything: those with a weight, and those in the word list."""
         weighted = {feature for block, feature in self._features if block == _WORD and " " in feature}
-        listed = {entry for entry in self._lexicon.words if " " in entry}
+        listed = {entry for words in self._lists for entry in words.words if " " in entry}
         return frozenset(weighted | listed)
 
     def _forget_rows(self) -> None:
@@ -90,7 +101,7 @@ class NgramModel:
 
     def _row_of(self, unit: str) -> int:
         """Position of a unit's sums in the table, computed at first sight."""
-        features = [(_MARK, unit[1:])] if unit.startswith("\t") else unit_features(unit, self._lexicon)
+        features = [(_MARK, unit[1:])] if unit.startswith("\t") else unit_features(unit, self._lists)
         width = len(self.outputs)
         sums = np.zeros((len(BLOCKS), width + 1), dtype=np.float32)
         for block, feature in features:
@@ -127,7 +138,7 @@ class NgramModel:
                 gathered.append(row_of(token) if row is None else row)
                 pair = f"{previous} {token}"
                 previous = token
-                if pair in pairs or (NEGATED in pair and pair.replace(NEGATED, "") in pairs):
+                if pair in pairs or ((NEGATED in pair or SOFTENED in pair) and _bare(pair, pairs)):
                     row = rows.get(pair)
                     gathered.append(row_of(pair) if row is None else row)
             for mark in post.marks:

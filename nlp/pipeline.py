@@ -112,7 +112,7 @@ class EmbeddedTagger:
             heads = self._heads[code]
             scores = heads.model.scores([tokenise(usable[row]) for row in rows])
             sentiment[rows] = heads.sentiment.probabilities(scores[:, : len(SENTIMENTS)])
-            intents[rows] = heads.intents.probabilities(scores[:, len(SENTIMENTS) :])
+            intents[rows] = heads.intents.probabilities(scores[:, len(SENTIMENTS) :], sentiment[rows])
             native = np.array([codes[row] == code and row not in errors for row in rows])
             sentiment_unsure[rows] = heads.sentiment.unsure(sentiment[rows]) | ~native
             intents_unsure[rows] = heads.intents.unsure(intents[rows]) | ~native
@@ -154,12 +154,15 @@ def load_tagger(*, terms: BrandTerms | None = None, model: str = DEFAULT_MODEL, 
     return EmbeddedTagger(name=model.replace("-", "."), heads=heads, terms=terms or BrandTerms())
 
 
+_Entry = dict[str, list[float] | float]
+
+
 class _Described(TypedDict):
     """What model.json tells of one language."""
 
     sha256: str
-    sentiment: dict[str, list[float] | float]
-    intents: dict[str, list[float] | float]
+    sentiment: _Entry
+    intents: _Entry
 
 
 def _read_description(path: Path) -> dict[str, _Described]:
@@ -189,7 +192,7 @@ def _load_heads(file: Path, language: str, described: _Described) -> _Heads:
         raise ModelFileError(f"model.json in {file.parent} is incomplete for {language}: {error!r}") from error
 
 
-def _sentiment_head(entry: dict[str, list[float] | float]) -> SentimentHead:
+def _sentiment_head(entry: _Entry) -> SentimentHead:
     biases = _numbers(entry["biases"], len(SENTIMENTS))
     return SentimentHead(
         temperature=_number(entry["temperature"]),
@@ -198,11 +201,12 @@ def _sentiment_head(entry: dict[str, list[float] | float]) -> SentimentHead:
     )
 
 
-def _intent_head(entry: dict[str, list[float] | float]) -> IntentHead:
+def _intent_head(entry: _Entry) -> IntentHead:
     count = len(INTENTS)
     return IntentHead(
         slopes=_numbers(entry["slopes"], count),
         offsets=_numbers(entry["offsets"], count),
+        leans=_pairs(entry["leans"], count),
         thresholds=_numbers(entry["thresholds"], count),
         floor=_number(entry["floor"]),
     )
@@ -218,6 +222,12 @@ def _numbers(value: list[float] | float, count: int) -> tuple[float, ...]:
     if not isinstance(value, list) or len(value) != count:
         raise TypeError(f"expected {count} numbers")
     return tuple(float(number) for number in value)
+
+
+def _pairs(value: object, count: int) -> tuple[tuple[float, float], ...]:
+    if not isinstance(value, list) or len(value) != count:
+        raise TypeError(f"expected {count} pairs")
+    return tuple((float(negative), float(positive)) for negative, positive in value)
 
 
 def _usable(text: object, position: int, errors: dict[int, str]) -> str:

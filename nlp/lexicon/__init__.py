@@ -7,6 +7,7 @@ an entry ending in * matches every word that begins so, an entry of two words ma
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 LANGUAGES = ("it", "en")
 _MIN_PREFIX = 3
@@ -51,9 +52,27 @@ def parse_lexicon(text: str) -> Lexicon:
     return Lexicon(words=words, prefixes=prefixes)
 
 
+class WordLists(NamedTuple):
+    """The lists of one language: cues of what a post wants, and polarity (pos1 to pos3, neg1 to neg3, emoji too)."""
+
+    cues: Lexicon
+    polarity: Lexicon
+
+
 @cache
-def load_lexicon(language: str) -> Lexicon:
-    """Give the list of a language we have heads for ("it", "en")."""
+def load_lists(language: str) -> WordLists:
+    """Give the lists of a language we have heads for ("it", "en")."""
     if language not in LANGUAGES:
         raise ValueError(f"there is no word list for language {language!r}")
-    return parse_lexicon((files(__name__) / f"{language}.txt").read_text(encoding="utf-8"))
+    polarity = _read(f"polarity_{language}") + _read("polarity_emoji")
+    return WordLists(cues=parse_lexicon(_read(language)), polarity=parse_lexicon(polarity))
+
+
+def polarity_of(word: str, polarity: Lexicon) -> str:
+    """Give the one polarity group of a word or pair: the whole word's before its longest beginning's; "" for none."""
+    found = polarity.words.get(word) or polarity.groups_of(word)
+    return found[0] if found else ""
+
+
+def _read(name: str) -> str:
+    return (files(__name__) / f"{name}.txt").read_text(encoding="utf-8")

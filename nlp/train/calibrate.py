@@ -1,5 +1,7 @@
 """From out-of-fold scores to probabilities that mean what they say, and thresholds for choosing and abstaining."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize  # type: ignore[import-untyped]  # scipy publishes no types
@@ -12,6 +14,7 @@ from nlp.sentiment import SentimentHead
 _WANTED_ACCURACY = 0.75  # of what is not unsure
 _MOST_UNSURE = 0.4  # no more than this share of posts may be unsure
 _THRESHOLDS = np.round(np.arange(0.12, 0.61, 0.02), 2)
+_GLAD = ("praise", "advocacy")  # dislike never speaks for these, and a wrong one is worse than a missed one
 _PRIOR_COUNTS = 4.0  # pulls the F1 of a rare intent towards a middling threshold
 
 
@@ -37,32 +40,39 @@ def _head_from(parameters: NDArray[np.float64], *, threshold: float) -> Sentimen
     )
 
 
-def fit_intents(scores: NDArray[np.float32], gold: NDArray[np.float64]) -> IntentHead:
-    """Fit slope and offset of every intent, then the thresholds for choosing and abstaining."""
-    slopes, offsets, thresholds = [], [], []
-    probabilities = np.zeros_like(gold)
-    for column in range(len(INTENTS)):
-        platt = LogisticRegression(C=2.0).fit(scores[:, [column]].astype(np.float64), gold[:, column] > 0)
-        slopes.append(round(max(float(platt.coef_[0, 0]), 0.05), 4))
+def fit_intents(scores: NDArray[np.float32], attitude: NDArray[np.float32], gold: NDArray[np.float64]) -> IntentHead:
+    """Fit slope, leans and offset of every intent, then the thresholds for choosing and abstaining."""
+    slopes, offsets, leans = [], [], []
+    for column, intent in enumerate(INTENTS):
+        seen = np.column_stack([scores[:, column], attitude[:, 0], attitude[:, 2]]).astype(np.float64)
+        if intent in _GLAD:
+            seen[:, 1] = 0.0
+        platt = LogisticRegression(C=2.0).fit(seen, gold[:, column] > 0)
+        slope, negative, positive = (round(float(value), 4) for value in platt.coef_[0])
+        slopes.append(max(slope, 0.05))
+        leans.append((negative, positive))
         offsets.append(round(float(platt.intercept_[0]), 4))
-        logits = scores[:, column] * slopes[-1] + offsets[-1]
-        probabilities[:, column] = 1.0 / (1.0 + np.exp(-logits))
-        thresholds.append(_best_threshold(probabilities[:, column], gold[:, column]))
-    top = probabilities.argmax(axis=1)
-    right = gold[np.arange(len(gold)), top] > 0
-    return IntentHead(
-        slopes=tuple(slopes),
-        offsets=tuple(offsets),
-        thresholds=tuple(thresholds),
-        floor=abstention_threshold(probabilities.max(axis=1).astype(np.float32), right),
+    blank = (0.5,) * len(INTENTS)
+    head = IntentHead(tuple(slopes), tuple(offsets), tuple(leans), thresholds=blank, floor=0.0)
+    probabilities = head.probabilities(scores, attitude)
+    right = gold[np.arange(len(gold)), probabilities.argmax(axis=1)] > 0
+    return replace(
+        head,
+        thresholds=tuple(
+            _best_threshold(probabilities[:, column], gold[:, column], beta=0.5 if intent in _GLAD else 1.0)
+            for column, intent in enumerate(INTENTS)
+        ),
+        floor=abstention_threshold(probabilities.max(axis=1), right),
     )
 
 
-def _best_threshold(probabilities: NDArray[np.float64], gold: NDArray[np.float64]) -> float:
+def _best_threshold(probabilities: NDArray[np.float32], gold: NDArray[np.float64], *, beta: float) -> float:
+    """Threshold with the best F-beta; a beta under 1 cares more for precision."""
+
     def score(threshold: float) -> float:
         chosen = probabilities >= threshold
         hits = float((chosen & (gold > 0)).sum())
-        return 2 * hits / (float(chosen.sum()) + float(gold.sum()) + _PRIOR_COUNTS)
+        return (1 + beta**2) * hits / (float(chosen.sum()) + beta**2 * float(gold.sum()) + _PRIOR_COUNTS)
 
     return float(max(_THRESHOLDS, key=score))
 

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from nlp.base import INTENTS, SENTIMENTS
 from nlp.corpus.check import LabelledPost
 
-_KEY = re.compile(r"https?://\S+|@\w+|\W+")
+_KEY = re.compile(r"https?\S*|@\w+|\W+")
+_SHINGLE = 4  # words
+_SHARED = 0.34  # of a text's shingles; the sets write addresses and handles differently, and cut texts short
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 JUDGED = ("umsab/english_val.jsonl", "umsab/italian_val.jsonl", "tweeteval_sentiment/val.jsonl")
 
@@ -51,9 +53,24 @@ def read_lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def judged_keys(folder: Path) -> frozenset[str]:
-    """Keys of every text that figures are reported on: none of them may be learnt from."""
-    return frozenset(text_key(str(row["text"])) for name in JUDGED for row in read_lines(folder / name))
+class JudgedTexts:
+    """Every text that figures are reported on: none of them, nor a retweet or a cut of one, may be learnt from."""
+
+    def __init__(self, folder: Path) -> None:
+        texts = [str(row["text"]) for name in JUDGED for row in read_lines(folder / name)]
+        self._keys = frozenset(text_key(text) for text in texts)
+        self._shingles = frozenset(shingle for text in texts for shingle in _shingles(text))
+
+    def __contains__(self, text: str) -> bool:
+        if text_key(text) in self._keys:
+            return True
+        found = _shingles(text)
+        return bool(found) and sum(shingle in self._shingles for shingle in found) >= _SHARED * len(found)
+
+
+def _shingles(text: str) -> list[tuple[str, ...]]:
+    words = [word for word in _KEY.sub(" ", clean_tweet(text).lower()).split() if word != "rt"]
+    return [tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1)]
 
 
 def own_examples(posts: Iterable[LabelledPost]) -> Examples:
@@ -70,14 +87,14 @@ def own_examples(posts: Iterable[LabelledPost]) -> Examples:
 
 def public_sentiment(folder: Path) -> Examples:
     """English posts labelled with sentiment (SemEval-2017), less every judged text."""
-    forbidden = judged_keys(folder)
+    forbidden = JudgedTexts(folder)
     seen: set[str] = set()
     texts: list[str] = []
     labels: list[int] = []
     for row in read_lines(folder / "semeval2017/train.jsonl"):
         text = clean_tweet(str(row["text"]))
         key = text_key(text)
-        if key in forbidden or key in seen:
+        if key in seen or text in forbidden:
             continue
         seen.add(key)
         texts.append(text)

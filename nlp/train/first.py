@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,22 @@ from nlp.intent import IntentHead
 from nlp.sentiment import SentimentHead
 from nlp.train.calibrate import fit_intents, fit_sentiment
 from nlp.train.data import Examples, join, own_examples, public_sentiment
-from nlp.train.linear import Ground, Recipe, count_features, fit_heads, lay_ground, out_of_fold
+from nlp.train.linear import (
+    Counts,
+    Ground,
+    Recipe,
+    choose_columns,
+    count_features,
+    fit_heads,
+    is_shared,
+    lay_ground,
+    learn_beliefs,
+    out_of_fold,
+)
 
 OUT = Path(__file__).parents[1] / "models" / "ngrams-v1"
-RECIPES = {"it": Recipe(), "en": Recipe(sentiment_lean=4.0, sentiment_c=0.5)}
+RECIPES = {"it": Recipe(), "en": Recipe(believed=0.9, sentiment_c=0.2)}
+_SHARED_SEEN = 10  # public posts that hold a feature before it is believed in another language
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +49,48 @@ class Lesson:
     ground: Ground
 
 
+@cache
+def _english(folder: Path) -> tuple[Examples, int, Counts]:
+    """Public posts followed by our own English ones, the number of the former, and all features counted."""
+    public = public_sentiment(folder)
+    examples = join(public, own_examples(post for post in load_corpus() if post.language == "en"))
+    return examples, len(public), count_features(examples.texts, "en")
+
+
 def prepare(language: str, folder: Path) -> Lesson:
-    """Gather a language's texts. Public ones are English only: the Italian sets all have a non-commercial clause."""
-    own = own_examples(post for post in load_corpus() if post.language == language)
-    public = public_sentiment(folder) if language == "en" else own_examples([])
-    examples = join(public, own)
-    rows = np.arange(len(public), len(examples))
-    counts = count_features(examples.texts, language)
-    return Lesson(examples, rows, lay_ground(counts, examples, own=rows, recipe=RECIPES[language]))
+    """Gather a language's texts and what is believed of them before our own are looked at.
+
+    English believes what public posts say of all its features. Public posts are English only, because the Italian
+    sets all have a non-commercial clause; Italian believes what they say of the features that need no language.
+    """
+    recipe = RECIPES[language]
+    examples, public, counts = _english(folder)
+    gold = examples.sentiment[:public]
+    if language == "en":
+        own = np.arange(public, len(examples))
+        columns = choose_columns(counts, own, recipe)
+        beliefs = learn_beliefs(counts, columns, gold, recipe)
+    else:
+        seen = np.asarray((counts.matrix[:public] > 0).sum(axis=0)).ravel()
+        shared = [
+            column for column in np.flatnonzero(seen >= _SHARED_SEEN).tolist() if is_shared(counts.features[column])
+        ]
+        beliefs = learn_beliefs(counts, shared, gold, recipe)
+        examples = own_examples(post for post in load_corpus() if post.language == language)
+        own = np.arange(len(examples))
+        counts = count_features(examples.texts, language)
+        columns = choose_columns(counts, own, recipe)
+    return Lesson(examples, own, lay_ground(counts, columns, *beliefs, recipe))
 
 
 def calibrate(
     scores: NDArray[np.float32], examples: Examples, rows: NDArray[np.intp]
 ) -> tuple[SentimentHead, IntentHead]:
     """Fit both heads' calibration to the scores of `rows` by heads that had not seen them."""
-    return (
-        fit_sentiment(scores[:, : len(SENTIMENTS)], examples.sentiment[rows]),
-        fit_intents(scores[:, len(SENTIMENTS) :], examples.intents[rows]),
-    )
+    first = len(SENTIMENTS)
+    sentiment = fit_sentiment(scores[:, :first], examples.sentiment[rows])
+    attitude = sentiment.probabilities(scores[:, :first])
+    return sentiment, fit_intents(scores[:, first:], attitude, examples.intents[rows])
 
 
 def train(folder: Path, out: Path) -> None:
@@ -86,6 +123,7 @@ def _describe(sentiment: SentimentHead, intents: IntentHead, *, sha256: str) -> 
         "intents": {
             "slopes": list(intents.slopes),
             "offsets": list(intents.offsets),
+            "leans": [list(lean) for lean in intents.leans],
             "thresholds": list(intents.thresholds),
             "floor": intents.floor,
         },

@@ -1,5 +1,6 @@
-"""Fitting the n-gram heads: vocabulary, logistic regressions, and calibration on folds the heads have not seen."""
+"""Fitting the n-gram heads: vocabulary, sentiment near a prior, intents, and scores on folds not seen in fitting."""
 
+import re
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,29 +13,33 @@ from sklearn.model_selection import StratifiedKFold
 
 from nlp.base import INTENTS, SENTIMENTS
 from nlp.features import tokenise
-from nlp.lexicon import load_lexicon
+from nlp.lexicon import load_lists
 from nlp.ngrams import BLOCKS, NgramModel, post_features
 from nlp.train.data import Examples
+from nlp.train.maxent import Prior, balanced, fit_softmax
 
 OUTPUTS = (*(f"sentiment:{label}" for label in SENTIMENTS), *(f"intent:{label}" for label in INTENTS))
 
 
+_MARK, _POLARITY = BLOCKS.index("mark"), BLOCKS.index("polarity")
+_WORDLIKE = re.compile(r"\w| ")
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is tuned: smallest document counts, regularisation, and the scale of blocks and of leaning.
+    """What is tuned: smallest document counts, regularisation, how much of the prior is believed, scales of blocks.
 
-    Leaning: our own heads take the scores of heads fitted on public posts alone as features, times this scale.
+    Pairs of `least` are for our own posts and for all posts, by block. `penalties`: how dear it is to leave the prior.
     """
 
-    min_words: int = 2
-    min_chars: int = 3
-    max_features: int = 60_000
-    public_c: float = 1.0
-    sentiment_lean: float = 0.5
-    intent_lean: float = 0.15
-    sentiment_c: float = 2.0
+    least: tuple[tuple[int, int], ...] = ((2, 5), (3, 25), (1, 1), (1, 1), (1, 1))
+    block_scale: tuple[float, ...] = (1.0, 1.0, 1.0, 0.6, 1.0)
+    penalties: tuple[float, ...] = (1.0, 2.0, 1.0, 3.0, 1.0)
+    public_c: float = 0.3
+    believed: float = 1.0
+    sentiment_c: float = 0.6
     intent_c: float = 8.0
-    block_scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 0.6)
+    intent_lean: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,11 @@ class Counts:
 
 def count_features(texts: Sequence[str], language: str) -> Counts:
     """Count the features of every text; columns in order of first sight."""
-    lexicon = load_lexicon(language)
+    lists = load_lists(language)
     index: dict[tuple[int, str], int] = {}
     columns, ends = array("i"), array("q", [0])
     for text in texts:
-        columns.extend(index.setdefault(found, len(index)) for found in post_features(tokenise(text), lexicon))
+        columns.extend(index.setdefault(found, len(index)) for found in post_features(tokenise(text), lists))
         ends.append(len(columns))
     values = np.ones(len(columns), dtype=np.int32)
     matrix = csr_matrix(
@@ -62,15 +67,14 @@ def count_features(texts: Sequence[str], language: str) -> Counts:
     return Counts(matrix=matrix, features=list(index))
 
 
-def choose_columns(counts: Counts, rows: NDArray[np.intp], own: NDArray[np.intp], recipe: Recipe) -> list[int]:
-    """Columns frequent enough in `rows` to learn from, and rare ones of ours where our posts hold them often enough."""
-    frequency = np.asarray((counts.matrix[rows] > 0).sum(axis=0)).ravel()
-    ours = np.asarray((counts.matrix[own] > 0).sum(axis=0)).ravel()
-    least = np.array([(recipe.min_words, recipe.min_chars, 1, 1)[block] for block, _ in counts.features])
-    common = least * max(1, len(rows) // 5000)
-    kept = np.flatnonzero((ours >= least) | ((frequency >= common) & (frequency > 0)))
-    kept = kept[np.argsort(-(np.minimum(ours[kept], 3) * 1e6 + frequency[kept]), kind="stable")]
-    return sorted(kept[: recipe.max_features].tolist(), key=counts.features.__getitem__)
+def choose_columns(counts: Counts, own: NDArray[np.intp], recipe: Recipe) -> list[int]:
+    """Columns held often enough by our posts or by all posts; the word list's polarity is kept whole."""
+    presence = counts.matrix > 0
+    everywhere = np.asarray(presence.sum(axis=0)).ravel()
+    ours = np.asarray(presence[own].sum(axis=0)).ravel()
+    least = np.array([recipe.least[block] for block, _ in counts.features])
+    kept = np.flatnonzero((ours >= least[:, 0]) | (everywhere >= least[:, 1]))
+    return sorted(kept.tolist(), key=counts.features.__getitem__)
 
 
 def normalise(counts: Counts, columns: Sequence[int], recipe: Recipe) -> csr_matrix:
@@ -88,49 +92,73 @@ def normalise(counts: Counts, columns: Sequence[int], recipe: Recipe) -> csr_mat
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is the same in every fold: the normalised features, and what public posts taught about them.
+    """What is the same in every fold: the normalised features, and what is believed of sentiment before our posts.
 
-    matrix: (n_examples, n_features); taught: (n_features, n_taught) weights of heads fitted on public posts alone,
-    whose scores our own heads lean on (none for a language without public posts).
+    matrix: (n_examples, n_features).
     """
 
     matrix: csr_matrix
     features: list[tuple[int, str]]
-    taught: NDArray[np.float64]
+    prior: Prior
     recipe: Recipe
 
 
-def lay_ground(counts: Counts, examples: Examples, *, own: NDArray[np.intp], recipe: Recipe) -> Ground:
-    """Choose features and learn from the public posts; `own` are the rows of ours, whose labels are not looked at."""
-    columns = choose_columns(counts, np.arange(len(examples)), own, recipe)
-    matrix = normalise(counts, columns, recipe)
-    public = np.setdiff1d(np.arange(len(examples)), own)
-    taught = np.zeros((len(columns), 0))
-    if len(public):
-        model = LogisticRegression(C=recipe.public_c, max_iter=300, tol=1e-3)
-        model.fit(matrix[public], examples.sentiment[public])
-        taught = model.coef_.T
+Beliefs = dict[tuple[int, str], NDArray[np.float64]]
+
+
+def is_shared(feature: tuple[int, str]) -> bool:
+    """Whether a feature means the same in every language: polarity, the shape of the text, emoji and punctuation."""
+    block, name = feature
+    return block in {_MARK, _POLARITY} or name in {"<smile>", "<sad>"} or (block == 0 and not _WORDLIKE.search(name))
+
+
+def learn_beliefs(
+    counts: Counts, columns: Sequence[int], gold: NDArray[np.int64], recipe: Recipe
+) -> tuple[Beliefs, NDArray[np.float64]]:
+    """Learn from public posts what features say of sentiment: weights (3,) by feature, and intercepts (3,)."""
+    matrix = normalise(counts, columns, recipe)[: len(gold)]
+    classes = len(SENTIMENTS)
+    blank = Prior(np.zeros((len(columns), classes)), np.zeros(classes), np.ones(len(columns)))
+    weights, intercepts = fit_softmax(matrix, gold, blank, c=recipe.public_c, shares=balanced(gold, strength=1.0))
+    return {counts.features[column]: weights[row] for row, column in enumerate(columns)}, intercepts
+
+
+def lay_ground(
+    counts: Counts, columns: Sequence[int], beliefs: Beliefs, intercepts: NDArray[np.float64], recipe: Recipe
+) -> Ground:
+    """Put features and beliefs together; what no belief names is believed to weigh nothing."""
+    features = [counts.features[column] for column in columns]
+    nothing = np.zeros(len(SENTIMENTS))
+    weights = np.array([beliefs.get(feature, nothing) for feature in features])
+    penalties = np.array([recipe.penalties[block] for block, _ in features])
     return Ground(
-        matrix=matrix,
-        features=[counts.features[column] for column in columns],
-        taught=taught,
+        matrix=normalise(counts, columns, recipe),
+        features=features,
+        prior=Prior(weights * recipe.believed, intercepts * recipe.believed, penalties),
         recipe=recipe,
     )
 
 
 def fit_heads(ground: Ground, examples: Examples, *, rows: NDArray[np.intp], language: str) -> NgramModel:
-    """Fit sentiment (one regression) and every intent (one each) on `rows` of our own posts."""
+    """Fit sentiment (near the prior) and every intent (one regression each) on `rows` of our own posts."""
     recipe, inside = ground.recipe, ground.matrix[rows]
     weights = np.zeros((len(ground.features), len(OUTPUTS)))
     intercepts = np.zeros(len(OUTPUTS))
-    weights[:, : len(SENTIMENTS)], intercepts[: len(SENTIMENTS)] = _fit(
-        inside, examples.sentiment[rows], ground.taught * recipe.sentiment_lean, recipe.sentiment_c
+    gold = examples.sentiment[rows]
+    first = len(SENTIMENTS)
+    weights[:, :first], intercepts[:first] = fit_softmax(
+        inside, gold, ground.prior, c=recipe.sentiment_c, shares=balanced(gold, strength=0.5)
     )
+    present = np.flatnonzero(np.diff(inside.tocsc().indptr))
+    seen, lean = inside[:, present], ground.prior.weights * recipe.intent_lean
+    widened = hstack([seen, csr_matrix(inside @ lean)]).tocsr()
     for column in range(len(INTENTS)):
-        output = len(SENTIMENTS) + column
-        weights[:, output : output + 1], intercepts[output : output + 1] = _fit(
-            inside, examples.intents[rows, column] > 0, ground.taught * recipe.intent_lean, recipe.intent_c
-        )
+        model = LogisticRegression(C=recipe.intent_c, max_iter=500, tol=1e-3)
+        model.fit(widened, examples.intents[rows, column] > 0)
+        learnt = model.coef_[0]
+        weights[present, first + column] = learnt[: len(present)]
+        weights[:, first + column] += lean @ learnt[len(present) :]
+        intercepts[first + column] = model.intercept_[0]
     weights *= np.array([recipe.block_scale[block] for block, _ in ground.features])[:, None]
     return NgramModel(
         language=language,
@@ -139,16 +167,6 @@ def fit_heads(ground: Ground, examples: Examples, *, rows: NDArray[np.intp], lan
         intercepts=intercepts.astype(np.float32),
         outputs=OUTPUTS,
     )
-
-
-def _fit(
-    matrix: csr_matrix, gold: NDArray[np.generic], taught: NDArray[np.float64], c: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit one regression on the features and the taught scores; give weights (n_features, n) and intercepts (n,)."""
-    width = matrix.shape[1]
-    model = LogisticRegression(C=c, max_iter=500, tol=1e-4)
-    model.fit(hstack([matrix, csr_matrix(matrix @ taught)]).tocsr(), gold)
-    return model.coef_.T[:width] + taught @ model.coef_.T[width:], model.intercept_
 
 
 def out_of_fold(

@@ -65,7 +65,7 @@ class _Judged:
         for learn, judge in KFold(10, shuffle=True, random_state=3).split(own):
             sentiment, intents = calibrate(scores[learn], examples, own[learn])
             self.sentiment[judge] = sentiment.probabilities(scores[judge, : len(SENTIMENTS)])
-            self.intents[judge] = intents.probabilities(scores[judge, len(SENTIMENTS) :])
+            self.intents[judge] = intents.probabilities(scores[judge, len(SENTIMENTS) :], self.sentiment[judge])
             self.sentiment_unsure[judge] = sentiment.unsure(self.sentiment[judge])
             self.intents_unsure[judge] = intents.unsure(self.intents[judge])
             self.chosen[judge] = labels_to_rows(intents.choose(self.intents[judge]), INTENTS)

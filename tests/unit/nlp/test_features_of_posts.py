@@ -11,6 +11,7 @@ from nlp.features import MAX_CHARS, tokenise
         ("Bellissimoooo!!!", ("bellissimoo", "!!")),
         ("l'app dell’hotel", ("l", "app", "dell", "hotel")),
         ("I don't know", ("i", "don't", "¬know")),
+        ("bello ma lento", ("°bello", "ma", "lento")),
         ("non funziona, bene", ("non", "¬funziona", "bene")),
         ("#NonVaMale @lumea_it", ("<hashtag>", "non", "va", "male", "<handle>")),
         ("costa 29,90€ su https://x.it/a?b", ("costa", "<money>", "su", "<url>")),
