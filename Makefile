@@ -49,7 +49,7 @@ bench: install-dev
 	$(BIN)/python -m tests.bench $(if $(SCALE),--scale $(SCALE))
 
 faults: install-dev
-	$(BIN)/python -m tests.faults.campaign
+	$(BIN)/python -m tests.faults.campaign $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 # Needs the registries; writes the three hash-checked locks. torch stays outside: nothing here asks for it.
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet pyproject.toml

@@ -23,11 +23,13 @@ from inbox.store.migrate import upgrade
 from tests.databases import postgres_database, postgres_server
 from tests.faults.nursery import Nursery
 from tests.faults.rounds import (
+    REPLIES,
     Ground,
     Verdict,
     kill_at_random,
     postgres_databases,
     publish_round,
+    quick_folder,
     say_posts,
     sqlite_databases,
     take_in_round,
@@ -49,7 +51,7 @@ def main() -> int:
     chosen = parser.parse_args()
     rows: list[tuple[str, str, Verdict, float]] = []
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = stack.enter_context(quick_folder(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         nursery = stack.enter_context(Nursery())
         for engine in chosen.engine or ["sqlite", "postgres"]:
             databases = stack.enter_context(_databases(engine, folder))
@@ -100,7 +102,7 @@ def _faulty(ground: Ground, *, rounds: int, seed: int) -> Verdict:
 
 def _blind(ground: Ground) -> Verdict:
     total = Verdict()
-    for number in range(1, 4):
+    for number in range(1, REPLIES + 1):
         total.add(publish_round(ground, kill_at=f"reply:{number}:after", is_blind=True)[0])
     return total
 
@@ -124,7 +126,8 @@ def _databases(engine: str, folder: Path) -> Iterator[Callable[[], object]]:
         return
     with postgres_server() as server, postgres_database(server) as url:
         name = _migrate(url)
-        yield partial(postgres_databases, server, name)
+        with postgres_databases(server, name) as databases:
+            yield databases
 
 
 def _migrate(url: str) -> str:

@@ -4,6 +4,7 @@ Run as a process (`python -m tests.faults.nursery`): a job as JSON on each line 
 line out.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -15,6 +16,8 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from sqlalchemy.orm import configure_mappers
 
 from tests.faults.victim import Job, run
 
@@ -62,6 +65,8 @@ def serve() -> None:
     """Fork a victim for each line."""
     for name in HEAVY:  # the connectors import these late: warm them once, not in every life
         importlib.import_module(name)
+    configure_mappers()
+    gc.freeze()
     for line in sys.stdin:
         job = Job(**json.loads(line))
         pid = os.fork()

@@ -34,7 +34,7 @@ def test_killed_at_every_named_point_no_post_is_lost_or_doubled(
 def test_killed_at_random_moments_no_post_is_lost_or_doubled(make_ground: Callable[..., Ground]) -> None:
     ground = make_ground("sqlite")
     say_posts(ground)
-    kills = max(5, ROUNDS // 4)
+    kills = max(5, ROUNDS // 5)
     total = kill_at_random(partial(take_in_round, ground), random.Random(SEED), kills)
     assert total.is_clean, total
     assert total.killed == kills
