@@ -76,3 +76,21 @@ def test_counts_are_capped() -> None:
 )
 def test_language_is_chosen(user: str | None, cookie: str | None, accept: str | None, chosen: str) -> None:
     assert choose_language(user=user, cookie=cookie, accept=accept) == chosen
+
+
+@pytest.mark.parametrize(
+    ("ahead", "english", "italian"),
+    [
+        (timedelta(hours=2), "today 12:00", "oggi 12:00"),
+        (timedelta(days=6), "Monday 10:00", "lunedì 10:00"),
+        (timedelta(days=7), "17 Nov 2026, 10:00", "17 nov 2026, 10:00"),
+        (timedelta(days=-2), "8 Nov 2026, 10:00", "8 nov 2026, 10:00"),
+    ],
+)
+def test_what_is_due_soon_is_named_by_its_day(ahead: timedelta, english: str, italian: str) -> None:
+    assert (Formats("en").due(NOW + ahead, NOW), Formats("it").due(NOW + ahead, NOW)) == (english, italian)
+
+
+def test_numbers_below_zero_carry_a_real_minus() -> None:
+    assert [Formats("it").signed(value) for value in (-34.4, 0.2, 12)] == ["\N{MINUS SIGN}34", "0", "+12"]
+    assert Formats("en").percent(-0.051) == "\N{MINUS SIGN}5%"
