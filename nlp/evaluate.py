@@ -91,13 +91,17 @@ def bootstrap(measure: Callable[[NDArray[np.intp]], float], n: int, *, seed: int
 
 @dataclass(frozen=True, slots=True)
 class SentimentFigures:
-    """Sentiment of one set: macro-F1 and macro-recall with intervals, calibration error, accuracy at 80 % coverage."""
+    """Sentiment of one set: macro-F1 and macro-recall with intervals, calibration error, accuracy at 80 % coverage.
+
+    unsure: share of posts told so; sure_right: share right among the others (0 where there are none).
+    """
 
     f1: Figure
     recall: Figure
     calibration: float
     at_80: float
     unsure: float
+    sure_right: float
 
 
 def judge_sentiment(
@@ -113,6 +117,7 @@ def judge_sentiment(
         calibration=calibration_error(probabilities.max(axis=1), right),
         at_80=accuracy_at_coverage(probabilities.max(axis=1), right),
         unsure=float(unsure.mean()),
+        sure_right=float(right[~unsure].mean()) if not unsure.all() else 0.0,
     )
 
 

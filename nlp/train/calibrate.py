@@ -11,7 +11,7 @@ from nlp.base import INTENTS
 from nlp.intent import IntentHead
 from nlp.sentiment import SentimentHead
 
-_WANTED_ACCURACY = 0.75  # of what is not unsure
+_WANTED_ACCURACY = 0.8  # of what is not unsure
 _MOST_UNSURE = 0.4  # no more than this share of posts may be unsure
 _THRESHOLDS = np.round(np.arange(0.12, 0.61, 0.02), 2)
 _GLAD = ("praise", "advocacy")  # dislike never speaks for these, and a wrong one is worse than a missed one

@@ -34,8 +34,8 @@ _SETS = (
     ("tweeteval_sentiment/val.jsonl", "en"),
 )
 _HEADER = (
-    "| set | n | macro-F1 | macro-recall | ECE | acc. at 80 % | unsure | always the commonest |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| set | n | macro-F1 | macro-recall | ECE | acc. at 80 % | unsure | right of the sure | always the commonest |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -44,7 +44,7 @@ def sentiment_row(name: str, figures: SentimentFigures, gold: NDArray[np.int64])
     majority = np.full(len(gold), np.bincount(gold, minlength=len(SENTIMENTS)).argmax())
     return (
         f"| {name} | {len(gold)} | {figures.f1} | {figures.recall} | {100 * figures.calibration:.1f} "
-        f"| {100 * figures.at_80:.1f} | {100 * figures.unsure:.0f} % "
+        f"| {100 * figures.at_80:.1f} | {100 * figures.unsure:.0f} % | {100 * figures.sure_right:.1f} "
         f"| {100 * macro_f1(gold, majority, len(SENTIMENTS)):.1f} |"
     )
 

@@ -41,7 +41,7 @@ def test_accuracy_rises_as_coverage_falls() -> None:
     confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.5], dtype=np.float32)
     right = np.array([True, True, True, True, False])
     assert accuracy_at_coverage(confidence, right, 0.8) == 1.0
-    assert risk_coverage(confidence, right)[-1] == (1.0, pytest.approx(0.2))
+    assert risk_coverage(confidence, right)[-1] == pytest.approx((1.0, 0.2))
 
 
 def test_bootstrap_holds_the_value_within_its_interval() -> None:
