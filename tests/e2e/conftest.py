@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ascolto.web.app import create_app
 from ascolto.web.server import make_server
@@ -33,6 +33,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Long enough for a busy machine; what is waited for comes at once on an idle one.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 WIDE = {"width": 1440, "height": 900}
 
 
@@ -167,7 +170,7 @@ class Desk:
         if user_id is not None:
             context.add_cookies([{"name": "sid", "value": site.token_of(user_id), "url": site.url}])
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on(
             "console",

@@ -1,6 +1,5 @@
 """What an agent meets on a bad day: a server that goes away, a session that ends, a proxy's error page."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -150,10 +149,3 @@ def test_a_card_says_everything_in_one_row(site: Site, desk: Desk, width: int) -
     wide = "[...document.querySelectorAll('#context *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
     if width > 1000:
         assert page.evaluate(f"{wide}.length") == 0
-
-
-@pytest.fixture(autouse=True)
-def _no_long_waits() -> Iterator[None]:
-    expect.set_options(timeout=8000)
-    yield
-    expect.set_options(timeout=5000)

@@ -61,9 +61,9 @@ def test_html_is_reduced_to_what_a_reader_sees(markup: str, wanted: str) -> None
 
 @pytest.mark.parametrize("markup", ["<a" * 300_000, "<!--" * 150_000, "<p>" * 200_000, "&" * 100_000, "<" * 300_000])
 def test_hostile_html_takes_no_time(markup: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     html_to_text(markup)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(
