@@ -36,7 +36,7 @@ from nlp.train.linear import (
 )
 
 OUT = Path(__file__).parents[1] / "models" / "ngrams-v1"
-RECIPES = {"it": Recipe(), "en": Recipe(believed=0.9, sentiment_c=0.2)}
+RECIPES = {"it": Recipe(), "en": Recipe(believed=0.9, sentiment_c=0.5)}
 _SHARED_SEEN = 10  # public posts that hold a feature before it is believed in another language
 
 
