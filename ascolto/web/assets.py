@@ -45,10 +45,14 @@ def load_assets() -> dict[str, Asset]:
         _asset("app.css", _joined("css")),
         _asset("app.js", _joined("js")),
     ]
+    vendored = FOLDER / "vendor"
+    # One file: htmx looks at the page as soon as it has run, and would miss an extension that arrives later.
+    htmx = b";\n".join((vendored / name).read_bytes() for name in ("htmx.min.js", "hx-sse.min.js"))
     assets += [
-        _asset(name, (FOLDER / "vendor" / name).read_bytes()) for name in ("htmx.min.js", "hx-sse.min.js", "icons.svg")
+        _asset("htmx.js", htmx),
+        _asset("icons.svg", (vendored / "icons.svg").read_bytes()),
+        _asset("favicon.svg", (FOLDER / "favicon.svg").read_bytes()),
     ]
-    assets.append(_asset("favicon.svg", (FOLDER / "favicon.svg").read_bytes()))
     return {asset.name: asset for asset in assets}
 
 

@@ -149,3 +149,19 @@ def test_a_card_says_everything_in_one_row(site: Site, desk: Desk, width: int) -
     wide = "[...document.querySelectorAll('#context *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
     if width > 1000:
         assert page.evaluate(f"{wide}.length") == 0
+
+
+def test_scripts_that_arrive_late_leave_the_page_live(site: Site, desk: Desk) -> None:
+    page = desk.open(site, site.world.anna_id)
+    seen: list[str] = []
+
+    def delay(route: Route) -> None:
+        seen.append(route.request.url)
+        if len(seen) > 1:
+            page.wait_for_timeout(700)
+        route.continue_()
+
+    page.route("**/*.js", delay)
+    with page.expect_response("**/events"):
+        page.reload()
+    assert len(seen) > 1
