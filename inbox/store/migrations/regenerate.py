@@ -70,7 +70,7 @@ def main() -> None:
             _write(MIGRATIONS / "versions" / f"{revision}.py", revision, previous, up, down)
             previous = revision
     versions = str(MIGRATIONS / "versions")
-    subprocess.run([sys.executable, "-m", "ruff", "check", "--fix", "-q", versions], check=False)  # noqa: S603 - our own arguments
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--fix", "-q", versions], check=False, capture_output=True)  # noqa: S603 - our own arguments
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", versions], check=True)  # noqa: S603 - as above
 
 

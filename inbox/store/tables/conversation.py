@@ -27,6 +27,14 @@ class Conversation(Base):
         sa.Index("ix_conversation_mine", "assignee_id", "state", "sla_due_at", "id"),
         sa.Index("ix_conversation_brand_activity", "brand_id", "state", "last_activity_at", "id"),
         sa.Index("ix_conversation_snooze", "state", "snoozed_until"),
+        # Spam is rare: its view and count must not look at every open conversation.
+        sa.Index(
+            "ix_conversation_spam",
+            "state",
+            "brand_id",
+            sqlite_where=sa.text("is_spam IS 1"),
+            postgresql_where=sa.text("is_spam IS true"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -78,6 +78,14 @@ def upgrade() -> None:
     op.create_index("ix_conversation_by_sla", "conversation", ["state", "sla_due_at", "id"], unique=False)
     op.create_index("ix_conversation_mine", "conversation", ["assignee_id", "state", "sla_due_at", "id"], unique=False)
     op.create_index("ix_conversation_snooze", "conversation", ["state", "snoozed_until"], unique=False)
+    op.create_index(
+        "ix_conversation_spam",
+        "conversation",
+        ["state", "brand_id"],
+        unique=False,
+        sqlite_where=sa.text("is_spam IS 1"),
+        postgresql_where=sa.text("is_spam IS true"),
+    )
     op.create_table(
         "post",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -203,6 +211,12 @@ def downgrade() -> None:
     op.drop_index("ix_post_brand_created", table_name="post")
     op.drop_index("ix_post_author", table_name="post")
     op.drop_table("post")
+    op.drop_index(
+        "ix_conversation_spam",
+        table_name="conversation",
+        sqlite_where=sa.text("is_spam IS 1"),
+        postgresql_where=sa.text("is_spam IS true"),
+    )
     op.drop_index("ix_conversation_snooze", table_name="conversation")
     op.drop_index("ix_conversation_mine", table_name="conversation")
     op.drop_index("ix_conversation_by_sla", table_name="conversation")
