@@ -103,6 +103,14 @@ function refreshOpened() {
   }, 200);
 }
 
+/* What arrives live must not close a menu somebody has just opened: it waits until the menu is closed. */
+document.addEventListener("htmx:before:swap", (event) => {
+  if (!/^\/c\/\d+\/live(\?|$)/.test(event.detail.ctx.request.action) || !$(".inbox details.menu[open]")) return;
+  event.preventDefault();
+  clearTimeout(openedTimer);
+  openedTimer = setTimeout(refreshOpened, 1500);
+});
+
 async function refreshList(isAsked) {
   const list = $("#cards");
   if (!list) return;
@@ -201,3 +209,6 @@ if (stream) {
     showOffline(isOver ? "over" : "lost");
   });
 }
+
+/* A conversation opened as a page of its own (a deep link, or before htmx was ready) takes the focus like any other. */
+if (openedId() && document.activeElement === document.body) $("#thread-name")?.focus({ preventScroll: true });
