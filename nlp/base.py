@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ INTENTS = (
     "spam",
     "other",
 )
+EMOTIONS = ("anger", "disappointment", "fear", "joy", "gratitude", "surprise", "none")
+URGENCIES = ("0", "1", "2", "3")  # no answer needed, in the usual time, today, now
 UNDETERMINED = "und"
 
 
@@ -40,8 +42,10 @@ class Tags:
 
     languages: n codes ("it", "en", "und" …); language_confidence: (n,) float32 in [0, 1].
     sentiment: (n, 3) float32, rows sum to 1, columns SENTIMENTS. intents: (n, 10) float32, independent values
-    in [0, 1], columns INTENTS. The unsure arrays are (n,) bool. errors: index → why a text has no tags (its
-    rows are then the prior and unsure). tagger: "name.version".
+    in [0, 1], columns INTENTS. emotion: (n, 7) float32, rows sum to 1, columns EMOTIONS. toxicity: (n,) float32,
+    the probability of insults, threats or slurs toward people. urgency: (n, 4) float32, rows sum to 1, columns
+    URGENCIES. The unsure arrays are (n,) bool. errors: index → why a text has no tags (its rows are then the
+    prior and unsure). tagger: "name.version".
     """
 
     languages: tuple[str, ...]
@@ -51,12 +55,42 @@ class Tags:
     intents: NDArray[np.float32]
     intents_unsure: NDArray[np.bool_]
     intent_labels: tuple[tuple[str, ...], ...]
+    emotion: NDArray[np.float32]
+    emotion_unsure: NDArray[np.bool_]
+    toxicity: NDArray[np.float32]
+    toxicity_unsure: NDArray[np.bool_]
+    urgency: NDArray[np.float32]
+    urgency_unsure: NDArray[np.bool_]
     entities: tuple[tuple[Entity, ...], ...]
     tagger: str
     errors: Mapping[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.languages)
+
+
+class Undecided(TypedDict):
+    """The fields of Tags that only some models fill."""
+
+    emotion: NDArray[np.float32]
+    emotion_unsure: NDArray[np.bool_]
+    toxicity: NDArray[np.float32]
+    toxicity_unsure: NDArray[np.bool_]
+    urgency: NDArray[np.float32]
+    urgency_unsure: NDArray[np.bool_]
+
+
+def undecided(count: int) -> Undecided:
+    """Even probabilities, all unsure: what a model without these heads can say."""
+    yes = np.ones(count, dtype=np.bool_)
+    return Undecided(
+        emotion=np.full((count, len(EMOTIONS)), 1 / len(EMOTIONS), dtype=np.float32),
+        emotion_unsure=yes,
+        toxicity=np.full(count, 0.5, dtype=np.float32),
+        toxicity_unsure=yes,
+        urgency=np.full((count, len(URGENCIES)), 1 / len(URGENCIES), dtype=np.float32),
+        urgency_unsure=yes,
+    )
 
 
 class Tagger(Protocol):

@@ -20,7 +20,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.base import INTENTS, SENTIMENTS, Entity, Tagger, Tags
+from nlp.base import INTENTS, SENTIMENTS, Entity, Tagger, Tags, undecided
 from nlp.entities import BrandTerms, EntityFinder
 from nlp.features import tokenise
 from nlp.intent import IntentHead
@@ -126,6 +126,7 @@ class EmbeddedTagger:
             intents=intents,
             intents_unsure=intents_unsure,
             intent_labels=tuple(labels),
+            **undecided(len(texts)),
             entities=self._find_entities(usable, codes, errors),
             tagger=self._name,
             errors=errors,

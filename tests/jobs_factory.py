@@ -17,7 +17,7 @@ from inbox.listening.sources import create_source
 from inbox.store.engine import Store
 from inbox.store.secrets import Vault
 from inbox.store.tables import Source
-from nlp.base import INTENTS, Tags
+from nlp.base import INTENTS, Tags, undecided
 from tests.triage_factory import make_brand
 
 
@@ -40,6 +40,7 @@ class WordTagger:
             intents=intents,
             intents_unsure=np.zeros(count, dtype=np.bool_),
             intent_labels=(("complaint",),) * count,
+            **undecided(count),
             entities=((),) * count,
             tagger=self.name,
         )

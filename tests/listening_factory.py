@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from connectors.base import Author, FetchedPost, Page, PostKind
 from inbox.store.engine import Store
 from inbox.store.tables import Brand, Source
-from nlp.base import INTENTS, Tags
+from nlp.base import INTENTS, Tags, undecided
 
 NOW = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
 OWN_ID = "own-1"
@@ -115,6 +115,7 @@ class WordTagger:
             intents=intents,
             intents_unsure=np.array([not names for names in labels], dtype=np.bool_),
             intent_labels=tuple(labels),
+            **undecided(len(texts)),
             entities=tuple(() for _ in texts),
             tagger=self.name,
         )

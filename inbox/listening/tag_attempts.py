@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from inbox.store.queries.posts import list_tag_attempts
 from inbox.store.statements import is_one_of, table_of
 from inbox.store.tables import Post
-from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tags
+from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tags, undecided
 
 MOST_TOGETHER = 3
 MOST_ALONE = 2
@@ -84,6 +84,7 @@ class GivingUp:
             intents=np.zeros((count, len(INTENTS)), dtype=np.float32),
             intents_unsure=np.ones(count, dtype=np.bool_),
             intent_labels=((),) * count,
+            **undecided(count),
             entities=((),) * count,
             tagger=self.name,
             errors=dict.fromkeys(range(count), GIVEN_UP),

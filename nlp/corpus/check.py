@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlp.base import INTENTS, SENTIMENTS
+from nlp.base import EMOTIONS, INTENTS, SENTIMENTS
 
 FOLDER = Path(__file__).parent
-EMOTIONS = ("anger", "disappointment", "fear", "joy", "gratitude", "surprise", "none")
+
 LANGUAGES = ("it", "en")
 DIFFICULTIES = (
     "balanced",
