@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from connectors.fake import FakeNetwork
-from inbox.store.tables import Conversation, Identity, Reply
+from inbox.store.tables import Conversation, Identity, Reply, ReplyLease
 from inbox.store.types import ConversationState, ReplyState
 from tests.e2e.conftest import Desk, Site
 from tests.web_factory import PASSWORD
@@ -180,6 +180,24 @@ def test_a_stale_answer_is_refused_and_its_words_kept(site: Site, desk: Desk) ->
         assert [reply.text for reply in session.query(Reply).filter_by(conversation_id=conversation_id)] == [
             "I was faster"
         ]
+
+
+def test_an_answer_ends_the_lease_even_when_its_last_renewal_comes_late(site: Site, desk: Desk) -> None:
+    anna = desk.open(site, site.world.anna_id)
+    conversation_id = open_first(anna)
+    marco = desk.open(site, site.world.marco_id, f"/inbox/{conversation_id}", locale="en-GB")
+    held: list[Route] = []
+    marco.route("**/lease", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks the handler, and a built-in cannot be marked
+    marco.locator("#reply-text").fill("Quick answer")
+    marco.locator("#reply-text").press("Control+Enter")
+    expect(marco.locator(".message.is-queued")).to_contain_text("Quick answer")
+    assert len(held) == 1
+    with marco.expect_response("**/lease/release"):
+        held[0].continue_()
+    anna.reload()
+    expect(anna.locator("#reply-text")).to_be_editable()
+    with site.house.store.read() as session:
+        assert session.get(ReplyLease, conversation_id) is None
 
 
 def test_a_double_click_sends_once(site: Site, desk: Desk) -> None:

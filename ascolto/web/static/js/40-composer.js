@@ -65,7 +65,15 @@ document.addEventListener("keydown", (event) => {
 let leased = "";
 let lastRenewed = 0;
 let idleTimer = 0;
-function post(path) { return fetch(path, { method: "POST", keepalive: true }).catch(() => null); }
+let line = Promise.resolve();  // one after the other: a late "I am writing" must not come after "I have stopped"
+let waiting = 0;
+let isOvertaken = false;
+function post(path) {
+  waiting += 1;
+  line = line.then(() => fetch(path, { method: "POST", keepalive: true })).catch(() => null);
+  line.then(() => { waiting -= 1; });
+  return line;
+}
 
 async function holdLease(conversation) {
   const now = Date.now();
@@ -94,13 +102,18 @@ document.addEventListener("input", (event) => {
 document.addEventListener("htmx:before:request", (event) => {
   const { request } = event.detail.ctx;
   if (/^\/c\/\d+(\?|$)/.test(request.action)) dropLease();
+  if (/^\/c\/\d+\/reply(\?|$)/.test(request.action)) isOvertaken = waiting > 0;
 });
 document.addEventListener("htmx:after:request", (event) => {
   const { request, response } = event.detail.ctx;
   const sent = /^\/c\/(\d+)\/(reply|note)(\?|$)/.exec(request.action);
   if (!sent || request.method !== "POST" || response.status !== 200) return;
   sessionStorage.removeItem(`${sent[2]}-text-${sent[1]}`);
-  if (sent[2] === "reply") { leased = ""; clearTimeout(idleTimer); }
+  if (sent[2] !== "reply") return;
+  // The answer ends the lease on the server; one asked for just before may have arrived after it.
+  if (isOvertaken) post(`/c/${sent[1]}/lease/release`);
+  leased = "";
+  clearTimeout(idleTimer);
 });
 addEventListener("pagehide", dropLease);
 
