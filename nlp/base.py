@@ -45,7 +45,7 @@ class Tags:
     in [0, 1], columns INTENTS. emotion: (n, 7) float32, rows sum to 1, columns EMOTIONS. toxicity: (n,) float32,
     the probability of insults, threats or slurs toward people. urgency: (n, 4) float32, rows sum to 1, columns
     URGENCIES. The unsure arrays are (n,) bool. errors: index → why a text has no tags (its rows are then the
-    prior and unsure). tagger: "name.version".
+    prior and unsure). rules: index → names of the brand's rules that decided a label. tagger: "name.version".
     """
 
     languages: tuple[str, ...]
@@ -64,6 +64,7 @@ class Tags:
     entities: tuple[tuple[Entity, ...], ...]
     tagger: str
     errors: Mapping[int, str] = field(default_factory=dict)
+    rules: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.languages)
