@@ -16,6 +16,7 @@ from inbox.store.tables.post import Correction, Post, PostSource, PostTags, Tomb
 from inbox.store.tables.reply import Attempt, Reply, ReplyLease
 from inbox.store.tables.reputation import Cell, DirtyBucket
 from inbox.store.tables.source import PollRun, Quarantine, RateBucket, Source
+from inbox.store.tables.topic import PostTopic, Topic
 from inbox.store.tables.user import SignIn, SignInFailure, SystemValue, Team, TeamMember, User
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Post",
     "PostSource",
     "PostTags",
+    "PostTopic",
     "Quarantine",
     "RateBucket",
     "Reply",
@@ -49,5 +51,6 @@ __all__ = [
     "Team",
     "TeamMember",
     "Tombstone",
+    "Topic",
     "User",
 ]

@@ -22,6 +22,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "name", name=op.f("uq_label_brand_id_name")),
     )
     op.create_table(
+        "topic",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("names", sa.JSON(), nullable=False),
+        sa.Column("space", sa.Text(), nullable=False),
+        sa.Column("centre", sa.LargeBinary(), nullable=False),
+        sa.Column("weight", sa.Double(), nullable=False),
+        sa.Column("muted_at", UtcDateTime(), nullable=True),
+        sa.Column("merged_into_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brand.id"], name=op.f("fk_topic_brand_id_brand")),
+        sa.ForeignKeyConstraint(
+            ["merged_into_id"], ["topic.id"], name=op.f("fk_topic_merged_into_id_topic"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_topic")),
+    )
+    op.create_index("ix_topic_brand", "topic", ["brand_id", "merged_into_id"], unique=False)
+    op.create_table(
         "assignment",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -107,6 +126,38 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sla_event")),
         sa.UniqueConstraint("conversation_id", "kind", "due_at", name=op.f("uq_sla_event_conversation_id_kind_due_at")),
+    )
+    op.create_table(
+        "post_topic",
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("post_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("topic_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("space", sa.Text(), nullable=True),
+        sa.Column("similarity", sa.Double(), nullable=True),
+        sa.Column("vector", sa.LargeBinary(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_post_topic_post_id_post"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["topic_id"], ["topic.id"], name=op.f("fk_post_topic_topic_id_topic"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("brand_id", "post_id", name=op.f("pk_post_topic")),
+    )
+    op.create_index(
+        "ix_post_topic_pool",
+        "post_topic",
+        ["brand_id", "post_id"],
+        unique=False,
+        sqlite_where=sa.text("vector IS NOT NULL"),
+        postgresql_where=sa.text("vector IS NOT NULL"),
+    )
+    op.create_index("ix_post_topic_topic", "post_topic", ["topic_id", "created_at"], unique=False)
+    op.create_index(
+        "ix_post_topic_waiting",
+        "post_topic",
+        ["post_id"],
+        unique=False,
+        sqlite_where=sa.text("space IS NULL"),
+        postgresql_where=sa.text("space IS NULL"),
     )
     op.create_table(
         "reply",
@@ -224,6 +275,20 @@ def downgrade() -> None:
     op.drop_index("ix_reply_due", table_name="reply")
     op.drop_index("ix_reply_conversation", table_name="reply")
     op.drop_table("reply")
+    op.drop_index(
+        "ix_post_topic_waiting",
+        table_name="post_topic",
+        sqlite_where=sa.text("space IS NULL"),
+        postgresql_where=sa.text("space IS NULL"),
+    )
+    op.drop_index("ix_post_topic_topic", table_name="post_topic")
+    op.drop_index(
+        "ix_post_topic_pool",
+        table_name="post_topic",
+        sqlite_where=sa.text("vector IS NOT NULL"),
+        postgresql_where=sa.text("vector IS NOT NULL"),
+    )
+    op.drop_table("post_topic")
     op.drop_table("sla_event")
     op.drop_table("reply_lease")
     op.drop_index("ix_note_conversation", table_name="note")
@@ -232,4 +297,6 @@ def downgrade() -> None:
     op.drop_table("conversation_label")
     op.drop_index("ix_assignment_conversation", table_name="assignment")
     op.drop_table("assignment")
+    op.drop_index("ix_topic_brand", table_name="topic")
+    op.drop_table("topic")
     op.drop_table("label")
