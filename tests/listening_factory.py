@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from connectors.base import Author, FetchedPost, Page, PostKind
 from inbox.store.engine import Store
 from inbox.store.tables import Brand, Source
-from nlp.base import INTENTS, Tags, undecided
+from nlp.base import INTENTS, Tags, Undecided, undecided
 
 NOW = datetime(2026, 11, 10, 9, 0, tzinfo=UTC)
 OWN_ID = "own-1"
@@ -80,10 +80,25 @@ def page(*posts: FetchedPost, cursor: str | None = "c1", more: bool = False, **f
 class WordTagger:
     """Tags by plain words: "bello" is positive praise, "brutto" a negative complaint, "?" a question.
 
-    A text with "BOOM" makes the whole call raise, "NAN" gives probabilities that are no numbers.
+    A text with "BOOM" makes the whole call raise, "NAN" and "NAF" give probabilities that are no numbers.
     """
 
     name = "words.v1"
+
+    @staticmethod
+    def _feelings(texts: Sequence[str]) -> Undecided:
+        # "BRUTTO" is toxic anger that cannot wait; all else is left undecided.
+        found = undecided(len(texts))
+        for row, text in enumerate(texts):
+            if "BRUTTO" in text:
+                found["emotion"][row] = [0.7, *[0.05] * 6]
+                found["toxicity"][row] = 0.9
+                found["urgency"][row] = [0.0, 0.1, 0.2, 0.7]
+            if "NAF" in text:
+                found["urgency"][row, 2] = np.nan
+        unsure = np.array(["BRUTTO" not in text for text in texts], dtype=np.bool_)
+        found["emotion_unsure"] = found["toxicity_unsure"] = found["urgency_unsure"] = unsure
+        return found
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -115,7 +130,7 @@ class WordTagger:
             intents=intents,
             intents_unsure=np.array([not names for names in labels], dtype=np.bool_),
             intent_labels=tuple(labels),
-            **undecided(len(texts)),
+            **self._feelings(texts),
             entities=tuple(() for _ in texts),
             tagger=self.name,
         )

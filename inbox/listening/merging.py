@@ -122,7 +122,7 @@ def _take_over(winner: Conversation, loser: Conversation) -> None:
     if is_newer:
         for name in (
             "author_id", "preview", "language", "sentiment", "sentiment_confidence", "sentiment_unsure",
-            "intent", "intent_confidence", "intents", "last_inbound_at",
+            "intent", "intent_confidence", "intents", "emotion", "urgency", "is_toxic", "last_inbound_at",
         ):  # fmt: skip
             setattr(winner, name, getattr(loser, name))
 

@@ -1,7 +1,7 @@
 """Tagging: new posts get the machine's labels. A text the tagger fails on costs only itself."""
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from inbox.store.search_index import STEMMED, index_posts
 from inbox.store.statements import expire_loaded, table_of, upsert
 from inbox.store.tables import Post, PostTags
 from inbox.store.types import PostState
-from nlp.base import INTENTS, SENTIMENTS, UNDETERMINED, Tagger, Tags
+from nlp.base import EMOTIONS, INTENTS, SENTIMENTS, UNDETERMINED, URGENCIES, Tagger, Tags
 
 log = structlog.get_logger(__name__)
 DIGITS = 4
@@ -80,8 +80,7 @@ def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> 
         tags = tagger.tag(texts, [post.language_hint for post in posts])
         if len(tags) != len(posts):
             raise ValueError(f"{len(posts)} texts, {len(tags)} tags")  # noqa: TRY301 - handled like any failure of it
-        sentiment, intents = _numbers(tags.sentiment), _numbers(tags.intents)
-        return [_row(post, tags, place, (sentiment[place], intents[place]), now) for place, post in enumerate(posts)]
+        return _rows(posts, tags, now)
     except Exception as error:  # noqa: BLE001 - whatever a model raises must not stop the other texts
         if len(posts) == 1:
             log.warning("tag.failed", post=posts[0].id, kind=type(error).__name__)
@@ -90,15 +89,40 @@ def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> 
     return _tag_or_halve(posts[:middle], tagger, now) + _tag_or_halve(posts[middle:], tagger, now)
 
 
-def _row(
-    post: TextToTag, tags: Tags, place: int, numbers: tuple[list[float], list[float]], now: datetime
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A batch's probabilities, rounded, as lists: arrays are read once a batch and not once a post."""
+
+    sentiment: list[list[float]]
+    intents: list[list[float]]
+    emotion: list[list[float]]
+    toxicity: list[float]
+    urgency: list[list[float]]
+    is_finite: list[bool]
+
+
+def _rows(posts: Sequence[TextToTag], tags: Tags, now: datetime) -> list[dict[str, Any]]:
+    stacked = (tags.sentiment, tags.intents, tags.emotion, tags.toxicity[:, None], tags.urgency)
+    is_finite = np.isfinite(np.concatenate(stacked, axis=1)).min(axis=1)
+    numbers = _Numbers(
+        sentiment=_rounded(tags.sentiment).tolist(),
+        intents=_rounded(tags.intents).tolist(),
+        emotion=_rounded(tags.emotion).tolist(),
+        toxicity=_rounded(tags.toxicity).tolist(),
+        urgency=_rounded(tags.urgency).tolist(),
+        is_finite=is_finite.tolist(),
+    )
+    return [_row(post, tags, place, numbers, now) for place, post in enumerate(posts)]
+
+
+def _row(post: TextToTag, tags: Tags, place: int, numbers: _Numbers, now: datetime) -> dict[str, Any]:
     error = tags.errors.get(place)
-    # A probability that is no number makes its sum none.
-    if not math.isfinite(sum(numbers[0]) + sum(numbers[1])):
+    if not numbers.is_finite[place]:
         return _empty_row(post, tags.tagger, "the tagger gave a probability that is no number", now)
-    sentiment = dict(zip(SENTIMENTS, numbers[0], strict=True))
-    intents = dict(zip(INTENTS, numbers[1], strict=True))
+    sentiment = dict(zip(SENTIMENTS, numbers.sentiment[place], strict=True))
+    intents = dict(zip(INTENTS, numbers.intents[place], strict=True))
+    emotion = dict(zip(EMOTIONS, numbers.emotion[place], strict=True))
+    urgency = dict(zip(URGENCIES, numbers.urgency[place], strict=True))
     label = max(sentiment, key=sentiment.__getitem__)
     # The likeliest first: lists and cells show the first.
     labels = list(tags.intent_labels[place])
@@ -117,6 +141,15 @@ def _row(
         "intent_labels": labels,
         "intents_unsure": bool(tags.intents_unsure[place]),
         "intents": intents,
+        "emotion_label": max(emotion, key=emotion.__getitem__),
+        "emotion_unsure": bool(tags.emotion_unsure[place]),
+        "emotion": emotion,
+        "toxicity": numbers.toxicity[place],
+        "toxicity_unsure": bool(tags.toxicity_unsure[place]),
+        "urgency": int(max(urgency, key=urgency.__getitem__)),
+        "urgency_unsure": bool(tags.urgency_unsure[place]),
+        "urgency_probabilities": urgency,
+        "rules": list(tags.rules.get(place, ())),
         "entities": [
             {"kind": one.kind, "name": one.name, "text": one.text, "start": one.start, "end": one.end}
             for one in tags.entities[place]
@@ -141,16 +174,23 @@ def _empty_row(post: TextToTag, tagger: str, reason: str, now: datetime) -> dict
         "intent_labels": [],
         "intents_unsure": True,
         "intents": dict.fromkeys(INTENTS, 0.0),
+        "emotion_label": "none",
+        "emotion_unsure": True,
+        "emotion": dict.fromkeys(EMOTIONS, round(1 / len(EMOTIONS), DIGITS)),
+        "toxicity": 0.5,
+        "toxicity_unsure": True,
+        "urgency": 1,
+        "urgency_unsure": True,
+        "urgency_probabilities": dict.fromkeys(URGENCIES, 1 / len(URGENCIES)),
+        "rules": [],
         "entities": [],
         "error": reason[:MAX_ERROR],
         "tagged_at": now,
     }
 
 
-def _numbers(probabilities: NDArray[np.float32]) -> list[list[float]]:
-    """Give a batch's probabilities rounded, row by row."""
-    rounded: list[list[float]] = np.round(np.asarray(probabilities, dtype=np.float64), DIGITS).tolist()
-    return rounded
+def _rounded(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(probabilities, dtype=np.float64).round(DIGITS)
 
 
 def _index_stems(session: Session, posts: Sequence[TextToTag], languages: Mapping[int, str]) -> None:

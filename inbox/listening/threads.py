@@ -191,6 +191,7 @@ def _row(place: Place, thread: _Thread, now: datetime) -> dict[str, object]:
         "language": latest.language_hint,
         "sentiment_unsure": True,
         "intents": [],
+        "is_toxic": False,
         "sla_state": SlaState.NONE,
         "version": 1,
         "created_at": now,

@@ -21,6 +21,10 @@ INTENT_POINTS: Mapping[str, int] = {
     "other": 0,
     "spam": -20,
 }
+# Points of an urgency (0 no answer needed, 1 in the usual time, 2 today, 3 now) at probability 1.
+URGENCY_POINTS: Mapping[str, int] = {"0": -5, "1": 0, "2": 12, "3": 30}
+# Probabilities nearer to each other than this say nothing: a model without the head gives them all alike.
+_EVEN = 0.02
 SLA_MISSED, SLA_SOON, SLA_RUNNING = 30, 20, 10
 SOON = timedelta(minutes=30)
 NEGATIVE_POINTS = 15
@@ -37,6 +41,7 @@ class Standing:
     sla_state: SlaState = SlaState.NONE
     sla_due_at: datetime | None = None
     intents: Mapping[str, float] | None = None
+    urgency: Mapping[str, float] | None = None
     negative: float = 0.0
     audience: int = 0
     is_vip: bool = False
@@ -60,6 +65,9 @@ def sum_up(standing: Standing, *, now: datetime) -> Priority:
     intent = _strongest_intent(standing.intents or {})
     if intent is not None:
         parts.append({"reason": "intent", "value": intent[0], "points": intent[1]})
+    urgency = _urgency_points(standing.urgency or {})
+    if urgency is not None:
+        parts.append({"reason": "urgency", "value": urgency[0], "points": urgency[1]})
     for reason, points in (
         ("negative", round(NEGATIVE_POINTS * standing.negative)),
         ("audience", audience_points(standing.audience)),
@@ -84,6 +92,15 @@ def _sla_points(standing: Standing, now: datetime) -> tuple[str, int] | None:
     if due <= now:
         return "missed", SLA_MISSED
     return ("soon", SLA_SOON) if due - now <= SOON else ("running", SLA_RUNNING)
+
+
+def _urgency_points(urgency: Mapping[str, float]) -> tuple[str, int] | None:
+    # What is to be expected of the urgency, not the likeliest alone: a small chance of "now" must weigh something.
+    known = {level: probability for level, probability in urgency.items() if level in URGENCY_POINTS}
+    if not known or (len(known) == len(URGENCY_POINTS) and max(known.values()) - min(known.values()) < _EVEN):
+        return None
+    points = round(sum(URGENCY_POINTS[level] * probability for level, probability in known.items()))
+    return (max(known, key=known.__getitem__), points) if points else None
 
 
 def _strongest_intent(intents: Mapping[str, float]) -> tuple[str, int] | None:

@@ -7,7 +7,6 @@ their due time. Our own posts are never queued, but an answer of ours stops the 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -19,18 +18,18 @@ from inbox.store.queries.routing import due_for_routing
 from inbox.store.queries.standings import InboundPost, Standing
 from inbox.store.statements import expire_loaded, is_one_of
 from inbox.store.tables import Brand, Post
-from inbox.store.types import ConversationState, PostState, SlaState
+from inbox.store.types import ConversationState, PostState
 from inbox.triage import clocks, priority
 from inbox.triage.assignment import RoundRobin, drain_backlog
 from inbox.triage.conversations import open_again, wake_snoozed
 from inbox.triage.sla import BusinessHours
 from inbox.triage.standings import remember, save_standings
+from inbox.triage.summaries import refresh_priority, set_priority, summarise
 
 __all__ = ["RouteReport", "SweepReport", "due_for_routing", "refresh_priority", "route_posts", "sweep"]
 
 log = structlog.get_logger(__name__)
 
-PREVIEW_CHARACTERS = 280
 # Loaded history older than this is settled on arrival; younger unanswered history waits in the open queue.
 OLD_HISTORY = timedelta(days=30)
 _ROUTE_LOCK = 0x4173_636F_0001
@@ -98,17 +97,6 @@ def route_posts(session: Session, post_ids: Sequence[int], now: datetime) -> Rou
         reopened=tuple(reopened),
         assigned=tuple(assigned),
     )
-
-
-def refresh_priority(session: Session, conversation_ids: Sequence[int], now: datetime) -> None:
-    """Sum up the priority anew, after a clock ran on or a person corrected a label; competitors' have none."""
-    if not conversation_ids:
-        return
-    latest = standings.latest_inbound(session, conversation_ids)
-    for conversation, brand in routing.conversations_of(session, conversation_ids):
-        if brand.competitor_of is not None:
-            continue
-        _set_priority(conversation, latest.get(conversation.id), now=now)
 
 
 def sweep(session: Session, now: datetime) -> SweepReport:
@@ -196,7 +184,7 @@ def _take_in(conversation: Standing, batch: _Batch) -> None:
     is_live = _has_live_news(news)
     latest = batch.latest.get(conversation.id) or (news[-1] if news else None)
     if news and latest is not None:
-        _summarise(conversation, latest)
+        summarise(conversation, latest)
     if batch.brands[conversation.brand_id].competitor_of is not None:
         _keep_out_of_work(conversation)
         return
@@ -213,7 +201,7 @@ def _take_in(conversation: Standing, batch: _Batch) -> None:
         is_history=not is_live,
     )
     batch.steps += [(conversation.id, step) for step in steps]
-    _set_priority(conversation, latest, now=batch.now)
+    set_priority(conversation, latest, now=batch.now)
 
 
 def _keep_out_of_work(conversation: Standing) -> None:
@@ -238,52 +226,6 @@ def _is_settled_on_arrival(conversation: Standing, now: datetime) -> bool:
         return False
     is_answered = conversation.last_reply_at is not None and conversation.last_reply_at > last
     return is_answered or last < now - OLD_HISTORY
-
-
-def _summarise(conversation: Standing, latest: InboundPost) -> None:
-    conversation.author_id = latest.author_id
-    conversation.preview = " ".join((latest.title or latest.text).split())[:PREVIEW_CHARACTERS]
-    conversation.audience = max(conversation.audience, latest.followers or 0, latest.audience)
-    conversation.language = latest.post_language or latest.tagged_language or latest.language_hint
-    if latest.sentiment_label is None:
-        return
-    conversation.sentiment = latest.sentiment_label
-    conversation.sentiment_confidence = latest.sentiment_confidence
-    conversation.sentiment_unsure = bool(latest.sentiment_unsure)
-    intents = latest.intents or {}
-    likeliest = max(intents, key=intents.__getitem__, default=None)
-    conversation.intent = likeliest
-    conversation.intent_confidence = intents.get(likeliest) if likeliest else None
-    conversation.intents = list(latest.intent_labels or ())
-
-
-class _Ranked(Protocol):
-    """What priority reads and sets of a conversation."""
-
-    sla_state: SlaState
-    sla_due_at: datetime | None
-    audience: int
-    is_crisis: bool
-    priority: int
-    priority_reasons: list[Any]
-
-
-def _set_priority(conversation: _Ranked, latest: InboundPost | None, *, now: datetime) -> None:
-    sentiment = (latest.sentiment if latest else None) or {}
-    found = priority.sum_up(
-        priority.Standing(
-            sla_state=conversation.sla_state,
-            sla_due_at=conversation.sla_due_at,
-            intents=latest.intents if latest else None,
-            negative=float(sentiment.get("negative", 0.0)),
-            audience=conversation.audience,
-            is_vip=bool(latest.is_vip) if latest else False,
-            is_crisis=conversation.is_crisis,
-        ),
-        now=now,
-    )
-    conversation.priority = found.points
-    conversation.priority_reasons = found.reasons
 
 
 def _find_assignee(conversation: Standing, robin: RoundRobin, *, has_news: bool, now: datetime) -> bool:

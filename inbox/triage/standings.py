@@ -17,7 +17,8 @@ _SELDOM = ("state", "assignee_id", "is_muted")
 _CLOCK = ("sla_state", "sla_started_at", "sla_due_at")
 _ALWAYS = (
     "is_unread", "priority", "priority_reasons", "author_id", "preview", "audience", "language", "sentiment",
-    "sentiment_confidence", "sentiment_unsure", "intent", "intent_confidence", "intents", "version",
+    "sentiment_confidence", "sentiment_unsure", "intent", "intent_confidence", "intents", "emotion", "urgency",
+    "is_toxic", "version",
 )  # fmt: skip
 
 

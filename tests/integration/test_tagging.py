@@ -62,12 +62,14 @@ def test_a_text_the_tagger_fails_on_costs_only_itself(heard: Store) -> None:
     with heard.write() as session:
         session.execute(sa.update(Post).where(Post.external_id == "2").values(text="BOOM"))
         session.execute(sa.update(Post).where(Post.external_id == "1").values(text="bello NAN"))
+        session.execute(sa.update(Post).where(Post.external_id == "3").values(text="the NAF"))
     assert len(tag_all(heard, WordTagger())) == 3
     tags = tags_of(heard)
     assert tags["2"].error == "RuntimeError"
     assert tags["1"].error is not None
     assert tags["2"].sentiment_unsure
-    assert tags["3"].error is None
+    assert tags["3"].error is not None
+    assert tags["3"].urgency_unsure
 
 
 def test_tagging_twice_does_nothing_and_again_after_an_edit_replaces(heard: Store) -> None:
@@ -106,3 +108,16 @@ def test_the_language_found_makes_stems_searchable(heard: Store, request: pytest
         brand_id = session.scalars(sa.select(Post.brand_id)).first() or 0
         found = [hit.post.external_id for hit in search_posts(session, brand_id, "parcels").posts]
     assert found == ([] if heard.is_sqlite else ["3"])
+
+
+def test_emotion_toxicity_and_urgency_are_stored_with_their_doubts(heard: Store) -> None:
+    with heard.write() as session:
+        session.execute(sa.update(Post).where(Post.external_id == "2").values(text="BRUTTO, cretini!"))
+    tag_all(heard, WordTagger())
+    tags = tags_of(heard)
+    angry, plain = tags["2"], tags["1"]
+    assert (angry.emotion_label, angry.emotion_unsure, angry.emotion["anger"]) == ("anger", False, 0.7)
+    assert (angry.toxicity, angry.toxicity_unsure) == (0.9, False)
+    assert (angry.urgency, angry.urgency_unsure, angry.urgency_probabilities["3"]) == (3, False, 0.7)
+    assert angry.rules == []
+    assert (plain.emotion_unsure, plain.toxicity_unsure, plain.urgency_unsure) == (True, True, True)

@@ -6,7 +6,7 @@ more than the database does. inbox/triage/standings.py writes the rows back.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from inbox.store.statements import is_one_of
-from inbox.store.tables import Contact, Conversation, Identity, Post, PostTags
+from inbox.store.tables import Contact, Conversation, Correction, Identity, Post, PostTags
 from inbox.store.types import ConversationState, PostState, SlaState
 
 PREVIEW_SOURCE = 400
+TOXIC, CIVIL = "toxic", "civil"  # a person's word on toxicity
 
 
 @dataclass(slots=True)
@@ -44,6 +45,9 @@ class Standing:
     intent: str | None
     intent_confidence: float | None
     intents: list[Any]
+    emotion: str | None
+    urgency: int | None
+    is_toxic: bool
     first_inbound_at: datetime | None
     last_inbound_at: datetime | None
     last_reply_at: datetime | None
@@ -55,7 +59,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class InboundPost:
-    """A message of somebody else in a conversation: its beginning, its author's standing, its tags if it has any."""
+    """A message of somebody else in a conversation: its beginning, its author's standing, its tags if it has any.
+
+    Where a person corrected a tag, the person's word stands in its place, with probability one.
+    """
 
     conversation_id: int
     post_id: int
@@ -77,6 +84,13 @@ class InboundPost:
     sentiment: dict[str, float] | None
     intents: dict[str, float] | None
     intent_labels: list[str] | None
+    emotion_label: str | None
+    emotion_unsure: bool | None
+    toxicity: float | None
+    toxicity_unsure: bool | None
+    urgency: int | None
+    urgency_unsure: bool | None
+    urgency_probabilities: dict[str, float] | None
 
 
 _STANDING = tuple(getattr(Conversation, name) for name in Standing.__slots__)
@@ -101,6 +115,13 @@ _INBOUND = (
     PostTags.sentiment,
     PostTags.intents,
     PostTags.intent_labels,
+    PostTags.emotion_label,
+    PostTags.emotion_unsure,
+    PostTags.toxicity,
+    PostTags.toxicity_unsure,
+    PostTags.urgency,
+    PostTags.urgency_unsure,
+    PostTags.urgency_probabilities,
 )
 
 
@@ -130,8 +151,8 @@ def inbound_posts(session: Session, post_ids: Sequence[int]) -> dict[int, list[I
     """Give others' messages among these posts by conversation, oldest first; reposts are left out."""
     query = _inbound().where(is_one_of(session, Post.id, post_ids), Post.conversation_id.is_not(None))
     found: defaultdict[int, list[InboundPost]] = defaultdict(list)
-    for row in session.execute(query.order_by(Post.created_at, Post.id)):
-        post = InboundPost(*row)
+    rows = [InboundPost(*row) for row in session.execute(query.order_by(Post.created_at, Post.id))]
+    for post in _with_corrections(session, rows):
         found[post.conversation_id].append(post)
     return found
 
@@ -151,7 +172,7 @@ def latest_inbound(session: Session, conversation_ids: Iterable[int]) -> dict[in
     )
     ids = session.scalars(sa.select(latest).where(is_one_of(session, Conversation.id, wanted))).all()
     found = session.execute(_inbound().where(is_one_of(session, Post.id, [one for one in ids if one is not None])))
-    return {row[0]: InboundPost(*row) for row in found}
+    return {post.conversation_id: post for post in _with_corrections(session, [InboundPost(*row) for row in found])}
 
 
 def first_answers(session: Session, conversation_ids: Iterable[int]) -> dict[int, datetime]:
@@ -168,6 +189,40 @@ def first_answers(session: Session, conversation_ids: Iterable[int]) -> dict[int
         .group_by(Conversation.id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _with_corrections(session: Session, posts: Sequence[InboundPost]) -> list[InboundPost]:
+    if not posts:
+        return []
+    query = (
+        sa.select(Correction.post_id, Correction.task, Correction.value)
+        .join(Post, sa.and_(Post.id == Correction.post_id, Post.brand_id == Correction.brand_id))
+        .where(is_one_of(session, Post.id, [post.post_id for post in posts]))
+    )
+    corrected: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for post_id, task, value in session.execute(query):
+        if value:
+            corrected[post_id].update(_spoken(task, [str(one) for one in value]))
+    return [replace(post, **corrected[post.post_id]) if post.post_id in corrected else post for post in posts]
+
+
+def _spoken(task: str, value: Sequence[str]) -> dict[str, Any]:
+    # What a person said, in the fields the machine would have filled.
+    said: dict[str, Any] = {}
+    match task:
+        case "sentiment":
+            said = {"sentiment_label": value[0], "sentiment_confidence": 1.0, "sentiment": {value[0]: 1.0}}
+        case "intents":
+            return {"intent_labels": list(value), "intents": dict.fromkeys(value, 1.0)}
+        case "emotion":
+            said = {"emotion_label": value[0]}
+        case "toxicity":
+            said = {"toxicity": float(value[0] == TOXIC)}
+        case "urgency":
+            said = {"urgency": int(value[0]), "urgency_probabilities": {value[0]: 1.0}}
+        case "language":
+            return {"post_language": value[0]}
+    return {**said, f"{task}_unsure": False}
 
 
 def _inbound() -> sa.Select[Any]:

@@ -13,8 +13,9 @@ from inbox.store.types import BigId, ConversationState, SlaState, text_enum
 class Conversation(Base):
     """A public thread as one piece of work.
 
-    `sentiment`, `intent`, `language`, `audience`, `preview` and `author_id` repeat what the latest waiting
-    message says, so that the list needs no join with posts. `version` moves with everything a writer should
+    `sentiment`, `intent`, `emotion`, `urgency`, `is_toxic`, `language`, `audience`, `preview` and `author_id` repeat
+    what the latest waiting message says, so that the list needs no join with posts. `emotion` and `urgency` are None,
+    and `is_toxic` false, where the machine is not sure of them. `version` moves with everything a writer should
     know before sending. `sla_due_at` is None when no clock runs.
     """
 
@@ -62,6 +63,9 @@ class Conversation(Base):
     intent: Mapped[str | None]  # the likeliest
     intent_confidence: Mapped[float | None]
     intents: Mapped[list[Any]] = mapped_column(default=list)  # labels over their threshold
+    emotion: Mapped[str | None]
+    urgency: Mapped[int | None]  # 0-3
+    is_toxic: Mapped[bool] = mapped_column(default=False)
     post_count: Mapped[int] = mapped_column(default=0)
     reply_count: Mapped[int] = mapped_column(default=0)  # public answers of the brand, wherever written
     first_inbound_at: Mapped[datetime | None]

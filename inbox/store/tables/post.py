@@ -79,10 +79,14 @@ class PostTags(Base):
     """The machine's tags of a post, one row, replaced when a newer tagger runs; corrections stand apart.
 
     `sentiment`: {"negative": p, …}; `intents`: {"complaint": p, …}; `intent_labels`: those over their
-    threshold; `entities`: [{"kind", "name", "text", "start", "end"}].
+    threshold; `emotion`: {"anger": p, …}; `toxicity`: the probability; `urgency_probabilities`: {"0": p, …};
+    `rules`: names of the brand's own rules that decided a label; `entities`: [{"kind", "name", "text", "start",
+    "end"}].
     """
 
     __tablename__ = "post_tags"
+    # Which tagger's tags stand, and the newest posts among them: re-tagging and health walk it.
+    __table_args__ = (sa.Index("ix_post_tags_tagger", "tagger", "post_id"),)
 
     brand_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     post_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("post.id", ondelete="CASCADE"), primary_key=True)
@@ -96,6 +100,15 @@ class PostTags(Base):
     intent_labels: Mapped[list[Any]]
     intents_unsure: Mapped[bool]
     intents: Mapped[dict[str, Any]]
+    emotion_label: Mapped[str] = mapped_column(default="none")
+    emotion_unsure: Mapped[bool] = mapped_column(default=True)
+    emotion: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    toxicity: Mapped[float] = mapped_column(default=0.0)
+    toxicity_unsure: Mapped[bool] = mapped_column(default=True)
+    urgency: Mapped[int] = mapped_column(default=1)  # 0-3, the likeliest
+    urgency_unsure: Mapped[bool] = mapped_column(default=True)
+    urgency_probabilities: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    rules: Mapped[list[Any]] = mapped_column(default=list)
     entities: Mapped[list[Any]] = mapped_column(default=list)
     error: Mapped[str | None]
     tagged_at: Mapped[datetime]
@@ -110,7 +123,7 @@ class Correction(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     brand_id: Mapped[int] = mapped_column(BigId)
     post_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("post.id", ondelete="CASCADE"))
-    task: Mapped[str]  # sentiment | intents | language
+    task: Mapped[str]  # sentiment | intents | emotion | toxicity | urgency | language
     value: Mapped[list[Any]]
     machine_value: Mapped[list[Any]]
     tagger: Mapped[str]

@@ -43,6 +43,9 @@ def upgrade() -> None:
         sa.Column("intent", sa.Text(), nullable=True),
         sa.Column("intent_confidence", sa.Double(), nullable=True),
         sa.Column("intents", sa.JSON(), nullable=False),
+        sa.Column("emotion", sa.Text(), nullable=True),
+        sa.Column("urgency", sa.Integer(), nullable=True),
+        sa.Column("is_toxic", sa.Boolean(), nullable=False),
         sa.Column("post_count", sa.Integer(), nullable=False),
         sa.Column("reply_count", sa.Integer(), nullable=False),
         sa.Column("first_inbound_at", UtcDateTime(), nullable=True),
@@ -188,18 +191,29 @@ def upgrade() -> None:
         sa.Column("intent_labels", sa.JSON(), nullable=False),
         sa.Column("intents_unsure", sa.Boolean(), nullable=False),
         sa.Column("intents", sa.JSON(), nullable=False),
+        sa.Column("emotion_label", sa.Text(), nullable=False),
+        sa.Column("emotion_unsure", sa.Boolean(), nullable=False),
+        sa.Column("emotion", sa.JSON(), nullable=False),
+        sa.Column("toxicity", sa.Double(), nullable=False),
+        sa.Column("toxicity_unsure", sa.Boolean(), nullable=False),
+        sa.Column("urgency", sa.Integer(), nullable=False),
+        sa.Column("urgency_unsure", sa.Boolean(), nullable=False),
+        sa.Column("urgency_probabilities", sa.JSON(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
         sa.Column("entities", sa.JSON(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("tagged_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_post_tags_post_id_post"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("brand_id", "post_id", name=op.f("pk_post_tags")),
     )
+    op.create_index("ix_post_tags_tagger", "post_tags", ["tagger", "post_id"], unique=False)
     create_search_index(op.get_bind())
 
 
 def downgrade() -> None:
     """Drop."""
     drop_search_index(op.get_bind())
+    op.drop_index("ix_post_tags_tagger", table_name="post_tags")
     op.drop_table("post_tags")
     op.drop_index("ix_post_source_source", table_name="post_source")
     op.drop_table("post_source")
