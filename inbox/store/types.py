@@ -155,3 +155,13 @@ class Role(StrEnum):
     MANAGER = "manager"
     ADMIN = "admin"
     READ_ONLY = "read_only"
+
+
+class AdaptationState(StrEnum):
+    """Where a brand's adaptation stands. `superseded`: a later one took its place; undoing that brings it back."""
+
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    SUPERSEDED = "superseded"
+    UNDONE = "undone"
+    REJECTED = "rejected"

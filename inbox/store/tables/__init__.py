@@ -1,5 +1,6 @@
 """The tables, one noun a file. Importing this package fills `Base.metadata`."""
 
+from inbox.store.tables.adaptation import Adaptation
 from inbox.store.tables.audit import AuditEvent
 from inbox.store.tables.base import Base
 from inbox.store.tables.brand import Brand
@@ -20,6 +21,7 @@ from inbox.store.tables.topic import PostTopic, Topic
 from inbox.store.tables.user import SignIn, SignInFailure, SystemValue, Team, TeamMember, User
 
 __all__ = [
+    "Adaptation",
     "Assignment",
     "Attempt",
     "AuditEvent",

@@ -12,6 +12,55 @@ down_revision = "0002_posts"
 def upgrade() -> None:
     """Create."""
     op.create_table(
+        "adaptation",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "proposed",
+                "active",
+                "superseded",
+                "undone",
+                "rejected",
+                name="adaptationstate",
+                native_enum=False,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("shifts", sa.JSON(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.Column("corrections", sa.Integer(), nullable=False),
+        sa.Column("newest_at", UtcDateTime(), nullable=False),
+        sa.Column("replaced", sa.Integer(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("decided_at", UtcDateTime(), nullable=True),
+        sa.Column("decided_by", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brand.id"], name=op.f("fk_adaptation_brand_id_brand"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["created_by"], ["user.id"], name=op.f("fk_adaptation_created_by_user"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["decided_by"], ["user.id"], name=op.f("fk_adaptation_decided_by_user"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_adaptation")),
+        sa.UniqueConstraint("brand_id", "version", name=op.f("uq_adaptation_brand_id_version")),
+    )
+    op.create_index(
+        "uq_adaptation_active",
+        "adaptation",
+        ["brand_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
         "label",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -300,3 +349,10 @@ def downgrade() -> None:
     op.drop_index("ix_topic_brand", table_name="topic")
     op.drop_table("topic")
     op.drop_table("label")
+    op.drop_index(
+        "uq_adaptation_active",
+        table_name="adaptation",
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.drop_table("adaptation")
