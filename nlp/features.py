@@ -44,7 +44,7 @@ _NEGATION_LIST = (
     "not no never without cannot cant dont doesnt didnt isnt wasnt wont wouldnt couldnt aint nothing nobody "
     "none neither nor hardly barely"
 )
-_NEGATIONS = frozenset(_NEGATION_LIST.split())
+NEGATIONS = frozenset(_NEGATION_LIST.split())
 _SCOPE_ENDS = frozenset({"but", "ma", "però", "although", "however", "tuttavia", "anzi", "except", "tranne"})
 _TURNS = frozenset({"but", "ma", "però", "pero", "however", "tuttavia", "peccato"})
 _TURN_REACH = 14  # words before a "but" that lose weight
@@ -78,7 +78,7 @@ def tokenise(text: str) -> Post:
             counts.words += 1
             counts.caps += raw.isupper() and len(raw) >= _CAPS_LETTERS
             tokens.append(NEGATED + word if negation_left else word)
-            if word in _NEGATIONS or word.endswith("n't"):
+            if word in NEGATIONS or word.endswith("n't"):
                 negation_left = _NEGATION_WORDS
             elif negation_left:
                 negation_left = 0 if word in _SCOPE_ENDS else negation_left - 1
