@@ -116,7 +116,7 @@ def _normalise(graph: _Graph, value: str, weights: Weights, name: str, epsilon: 
 
 
 def _pool(graph: _Graph, states: str) -> None:
-    """Mean over the tokens that count, as a matrix product: ReduceSum adds vectors in another order for a text alone."""
+    """Mean over the tokens that count, as a matrix product: ReduceSum adds in another order where a text is alone."""
     mask = graph.add("Cast", ["attention_mask"], to=TensorProto.FLOAT)
     shares = graph.add("Div", [mask, graph.add("ReduceSum", [mask, graph.whole(1)], keepdims=1)])
     mean = graph.add("MatMul", [graph.add("Unsqueeze", [shares, graph.whole(1)]), states])
