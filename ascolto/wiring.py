@@ -15,6 +15,7 @@ from inbox.store.engine import Store
 from inbox.store.secrets import Vault, load_vault
 from inbox.store.tables import Source
 from nlp.base import Tagger
+from nlp.topics import TopicSpace
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,17 @@ class House:
     bus: Bus
     limits: Limits
     load_tagger: Callable[[Store], Tagger]
+    load_topic_space: Callable[[], TopicSpace | None]
 
     @cached_property
     def tagger(self) -> Tagger:
         """The tagger, with the brands' terms as they stood when it was first used."""
         return self.load_tagger(self.store)
+
+    @cached_property
+    def topic_space(self) -> TopicSpace | None:
+        """Where topics lie; None where the model in use has no such space."""
+        return self.load_topic_space()
 
     def connector_of(self, source: Source) -> Connector:
         """Give the connector of a source, ready to call outside transactions. Raises what its configuration lacks.
@@ -80,6 +87,7 @@ def build_house(settings: Settings | None = None, *, clock: Clock = utc_now) -> 
             pages=chosen.poll_pages,
         ),
         load_tagger=_load_tagger,
+        load_topic_space=_load_topic_space,
     )
 
 
@@ -90,3 +98,9 @@ def _load_tagger(store: Store) -> Tagger:
 
     with store.read() as session:
         return load_tagger(terms=read_brand_terms(session))
+
+
+def _load_topic_space() -> TopicSpace | None:
+    from nlp.topic_space import load_topic_space
+
+    return load_topic_space()

@@ -149,7 +149,7 @@ def name_topic(
 
     Terms are words and pairs of words, weighed by share in the topic times the logarithm of how much commoner they
     are there than in `background` (class-based tf-idf, after Grootendorst 2022). Words without a matter (stop words,
-    polarity, numbers) and those of `avoid` (the brand's own names) do not count.
+    moods, numbers) and those of `avoid` (the brand's own names) do not count.
     """
     banned = {part for name in avoid for part in name.lower().split()}
     inside = [_terms(text, language, banned) for text in texts]
@@ -185,7 +185,9 @@ def _terms(text: str, language: str, banned: set[str]) -> set[str]:
 def _tells(word: str, language: str, banned: set[str]) -> bool:
     if len(word) < _SHORT or not word.isalpha() or word in banned or word in _empty_words(language):
         return False
-    return language not in LANGUAGES or not polarity_of(word, load_lists(language).polarity)
+    polarity = polarity_of(word, load_lists(language).polarity) if language in LANGUAGES else ""
+    # "broken" and "refund" lean to the bad side and are matters all the same; "awful" and "lovely" are moods.
+    return not polarity.startswith("pos") and polarity != "neg3"
 
 
 @cache

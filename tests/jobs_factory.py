@@ -18,6 +18,7 @@ from inbox.store.engine import Store
 from inbox.store.secrets import Vault
 from inbox.store.tables import Source
 from nlp.base import INTENTS, Tags, undecided
+from tests.topics_factory import WordSpace
 from tests.triage_factory import make_brand
 
 
@@ -60,6 +61,7 @@ def make_house(store: Store, folder: Path, *, clock: Clock = utc_now) -> House:
         bus=Bus(),
         limits=Limits(first_posts=500, pages=5),
         load_tagger=lambda _store: WordTagger(),
+        load_topic_space=WordSpace,
     )
 
 

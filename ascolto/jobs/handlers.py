@@ -23,6 +23,7 @@ from inbox.listening.validation import Refused
 from inbox.replies.outbox import due_replies
 from inbox.replies.publish import look_again, publish_reply
 from inbox.replies.reconcile import needs_reconciling, reconcile
+from inbox.reputation import topics
 from inbox.reputation.rollups import due_buckets, recompute
 from inbox.store.engine import Store
 from inbox.store.queries import replies as reply_queries
@@ -39,6 +40,7 @@ AfterTagging = Callable[[Session, Sequence[int]], None]
 ROUTE_BATCH = 256
 PUBLISH_BATCH = 50
 BUCKET_BATCH = 20
+TOPIC_BATCH = 512
 # A burst pokes browsers once instead of once per conversation.
 MANY = 50
 PARALLEL_SOURCES = 4
@@ -172,6 +174,23 @@ def roll_up(house: House, limit: int = BUCKET_BATCH) -> Done:
     return Done(rows=count, has_more=len(buckets) >= limit and count > 0)
 
 
+def find_topics(house: House, limit: int = TOPIC_BATCH) -> Done:
+    """Place complaints and questions among the topics, and look for new ones; nothing where there is no space."""
+    space = house.topic_space
+    if space is None:
+        return Done()
+    with house.store.read() as session:
+        posts = topics.list_waiting(session, limit)
+    if not posts:
+        return Done()
+    points = space.embed([post.text for post in posts])  # takes a while: outside the transaction
+    with house.store.write() as session:
+        placed = topics.place_posts(session, posts, points, space)
+        for brand_id in placed.brand_ids:
+            topics.find_topics(session, brand_id, space, house.clock())
+    return Done(rows=len(posts), has_more=len(posts) >= limit)
+
+
 def sweep(house: House) -> Done:
     """Wake sleepers, mark missed clocks, hand out waiting work."""
     with house.store.write() as session:
@@ -302,6 +321,7 @@ TICKS: dict[str, timedelta] = {
     "publish": timedelta(seconds=1),
     "roll_up": timedelta(seconds=5),
     "sweep": timedelta(seconds=15),
+    "topics": timedelta(seconds=30),
     "refresh": timedelta(hours=1),
 }
 STEPS: dict[str, Callable[[House], Done]] = {
@@ -310,5 +330,6 @@ STEPS: dict[str, Callable[[House], Done]] = {
     "publish": publish,
     "roll_up": roll_up,
     "sweep": sweep,
+    "topics": find_topics,
     "refresh": refresh_all,
 }

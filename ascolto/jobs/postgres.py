@@ -87,6 +87,9 @@ class _Steps:
     def sweep(self) -> None:
         self._follow("sweep", handlers.sweep(self._house))
 
+    def topics(self) -> None:
+        self._follow("topics", handlers.find_topics(self._house))
+
     def refresh(self, source_id: int) -> None:
         self._follow("refresh", handlers.refresh(self._house, source_id))
 

@@ -17,6 +17,7 @@ from ascolto.jobs.queue import Enqueuer
 from ascolto.wiring import House
 from inbox.listening.tagging import due_for_tagging
 from inbox.reputation.rollups import due_buckets
+from inbox.reputation.topics import list_waiting
 from inbox.store.queries.sources import list_due_sources, list_polled
 from inbox.triage.routing import due_for_routing
 
@@ -77,6 +78,8 @@ class Schedule:
             yield "roll_up"
         if with_sweep:
             yield "sweep"
+            if list_waiting(session, 1):
+                yield "topics"
 
     def _lead(self, holds_lock: Callable[[], bool], chores: Callable[[int], None] | None) -> None:
         number = 0

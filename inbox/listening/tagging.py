@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from inbox.reputation.rollups import mark_dirty
+from inbox.reputation.topics import TOLD, wait_for_topic
 from inbox.store.queries.posts import (
     TextToTag,
     list_due_for_tagging,
     list_language_corrections,
     list_texts_to_tag,
+    text_to_tag,
 )
 from inbox.store.rows import update_rows
 from inbox.store.search_index import STEMMED, index_posts
@@ -70,12 +72,20 @@ def tag_posts(session: Session, post_ids: Sequence[int], tagger: Tagger, now: da
         by_brand.setdefault(post.brand_id, []).append(post.created_at)
     for brand_id in sorted(by_brand):
         mark_dirty(session, brand_id, by_brand[brand_id], now)
+    wait_for_topic(
+        session,
+        [
+            (post.brand_id, post.id, post.created_at)
+            for post, row in zip(posts, rows, strict=True)
+            if not TOLD.isdisjoint(row["intent_labels"])
+        ],
+    )
     return [post.id for post in posts]
 
 
 def _tag_or_halve(posts: Sequence[TextToTag], tagger: Tagger, now: datetime) -> list[dict[str, Any]]:
     """Give a row of tags for each post, in order; when a call fails, its halves are tried, down to one text."""
-    texts = [f"{post.title}\n{post.text}".strip() for post in posts]
+    texts = [text_to_tag(post.title, post.text) for post in posts]
     try:
         tags = tagger.tag(texts, [post.language_hint for post in posts])
         if len(tags) != len(posts):
