@@ -137,7 +137,7 @@ def test_filters_narrow_the_list(store: Store, clock: FakeClock) -> None:
         rich = make_conversation(
             session, brand, now=now, key="a", author_id=anna.id, assignee_id=giulia.id, sentiment="negative",
             sentiment_confidence=0.9, sentiment_unsure=False, intent="complaint", intents=["complaint", "question"],
-            language="it", audience=5000, sla_due_at=now - timedelta(minutes=1),
+            language="it", audience=5000, emotion="anger", urgency=2, is_toxic=True, sla_due_at=now - timedelta(minutes=1),
         )  # fmt: skip
         said = make_post(session, brand, anna, now=now, external_id="a", text="Pacco perduto", conversation_id=rich.id)
         index_posts(session, [said.id])
@@ -166,6 +166,12 @@ def test_filters_narrow_the_list(store: Store, clock: FakeClock) -> None:
         assert keys(sentiments=("negative",)) == "a"
         assert keys(intents=("question",)) == "a"
         assert keys(intents=("praise",)) == ""
+        assert keys(emotions=("anger", "fear")) == "a"
+        assert keys(emotions=("joy",)) == ""
+        assert keys(urgency_min=2) == "a"
+        assert keys(urgency_min=3) == ""
+        assert keys(is_toxic=True) == "a"
+        assert keys(is_toxic=False) == "b"
         assert keys(languages=("it",)) == "a"
         assert keys(label_ids=(label.id,)) == "a"
         assert keys(is_unsure=True) == "b"
@@ -226,7 +232,7 @@ def test_counts_tell_the_fixed_views_apart(store: Store, clock: FakeClock) -> No
     assert problems.rows[0].reply_state is ReplyState.UNKNOWN
 
 
-def test_a_view_shows_the_whole_conversation_in_eight_statements(store: Store, clock: FakeClock) -> None:
+def test_a_view_shows_the_whole_conversation_in_nine_statements(store: Store, clock: FakeClock) -> None:
     now = clock()
     with store.write() as session:
         conversation, post = make_case(session, now=now)
@@ -236,7 +242,7 @@ def test_a_view_shows_the_whole_conversation_in_eight_statements(store: Store, c
     seen = count_statements(store)
     with store.read() as session:
         view = get_conversation_view(session, conversation.id)
-    assert len([one for one in seen if one.lstrip().upper().startswith("SELECT")]) <= 8
+    assert len([one for one in seen if one.lstrip().upper().startswith("SELECT")]) <= 9
     assert view.posts[0].tags is not None
     assert view.posts[0].author.handle == "anna-t1"
     assert view.notes[0].user_name == "Giulia"

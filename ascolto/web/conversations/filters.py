@@ -23,7 +23,7 @@ from inbox.store.queries.conversation_filters import (
     Sort,
 )
 from inbox.store.types import ConversationState
-from nlp.base import INTENTS, SENTIMENTS
+from nlp.base import EMOTIONS, INTENTS, SENTIMENTS
 
 MAX_TEXT = 200
 MAX_CHOICES = 20
@@ -75,9 +75,12 @@ SORT_WORDS = {
     Sort.OLDEST: N_("Longest waiting"),
     Sort.RISK: N_("Highest priority"),
 }
-_PLAIN = ("view", "q", "sort", "brand", "assignee", "audience", "below", "sla", "since", "until")
-_MANY = ("network", "sentiment", "intent", "language", "label")
-_FLAGS = ("unsure", "vip", "unread")
+URGENCY_CHOICES = ("1", "2", "3")
+_PLAIN = (
+    "view", "q", "sort", "brand", "assignee", "audience", "below", "urgency", "topic", "sla", "since", "until",
+)  # fmt: skip
+_MANY = ("network", "sentiment", "intent", "emotion", "language", "label")
+_FLAGS = ("unsure", "toxic", "vip", "unread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +137,18 @@ def read_query(params: QueryParams, *, user_id: int, zone: str) -> InboxQuery:
     filters = replace(
         filters,
         brand_id=_id(single, "brand"),
+        topic_id=_id(single, "topic"),
         networks=_words(kept, "network"),
         sentiments=_known(kept, "sentiment", SENTIMENTS),
         intents=_known(kept, "intent", INTENTS),
+        emotions=_known(kept, "emotion", EMOTIONS),
         languages=_words(kept, "language"),
         label_ids=tuple(_whole(value, "label", MAX_ID) for value in _limited(kept, "label")),
         audience_min=_whole(single["audience"], "audience", MAX_COUNT) if "audience" in single else None,
         confidence_below=_share(single.get("below")),
+        urgency_min=_urgency(single.get("urgency")),
         is_unsure=True if _flag(single, "unsure") else None,
+        is_toxic=True if _flag(single, "toxic") else None,
         is_vip=True if _flag(single, "vip") else None,
         is_unread=True if _flag(single, "unread") else None,
         sla=_one_of(SlaFilter, single.get("sla"), "sla") or filters.sla,
@@ -218,6 +225,14 @@ def _id(single: Mapping[str, str], name: str) -> int | None:
 def _share(value: str | None) -> float | None:
     # Given as a percentage: "60" means under 60 %.
     return None if value is None else min(_whole(value, "below", 100), 100) / 100
+
+
+def _urgency(value: str | None) -> int | None:
+    if value is None:
+        return None
+    if value not in URGENCY_CHOICES:
+        raise _refuse("urgency")
+    return int(value)
 
 
 def _flag(single: Mapping[str, str], name: str) -> bool:

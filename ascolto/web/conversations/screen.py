@@ -14,6 +14,7 @@ from ascolto.web.conversations.cards import is_intent_unsure, sla_clock
 from ascolto.web.conversations.composer import choose_target
 from ascolto.web.conversations.filters import (
     SORT_WORDS,
+    URGENCY_CHOICES,
     VIEW_ICONS,
     VIEW_WORDS,
     InboxQuery,
@@ -27,12 +28,14 @@ from ascolto.web.networks import network_title
 from ascolto.web.templating import formats_for, is_fragment, name_language, render, words_for
 from ascolto.wiring import House
 from connectors.length import measure
+from inbox.reputation.topics import name_of
 from inbox.store.queries.conversation_view import ConversationView, get_conversation_view
 from inbox.store.queries.conversations import ConversationRow, ViewCounts, count_views, list_conversations, list_labels
 from inbox.store.queries.users import list_colleagues
-from inbox.store.tables import Label, User
+from inbox.store.tables import Label, Topic, User
 from inbox.store.types import ConversationState, ReplyState, Role
-from nlp.base import INTENTS, SENTIMENTS
+from inbox.triage.summaries import TOXIC_FROM
+from nlp.base import EMOTIONS, INTENTS, SENTIMENTS
 
 PAGE_SIZE = 40
 NETWORKS = ("x", "facebook", "instagram", "reddit", "mastodon", "linkedin", "bluesky", "youtube", "rss")
@@ -41,8 +44,12 @@ FILTER_WORDS = {
     "network": N_("Network"),
     "sentiment": N_("Sentiment"),
     "intent": N_("Intent"),
+    "emotion": N_("Emotion"),
+    "urgency": N_("Urgency at least"),
+    "toxic": N_("Only toxic"),
     "language": N_("Language"),
     "label": N_("Label"),
+    "topic": N_("Topic"),
     "assignee": N_("Assigned to"),
     "audience": N_("Public audience at least"),
     "below": N_("Machine’s certainty under (%)"),
@@ -53,6 +60,12 @@ FILTER_WORDS = {
     "unsure": N_("Only where the machine is unsure"),
     "vip": N_("Only VIP"),
     "unread": N_("Only unread"),
+}
+FILTER_LABELS = {
+    "sentiment": words.SENTIMENT_WORDS,
+    "intent": words.INTENT_WORDS,
+    "emotion": words.EMOTION_WORDS,
+    "urgency": words.URGENCY_WORDS,
 }
 AUDIENCES = (1_000, 10_000, 100_000)
 WRITING_ROLES = frozenset({Role.AGENT, Role.APPROVER, Role.MANAGER, Role.ADMIN})
@@ -97,6 +110,7 @@ def shared_context() -> dict[str, Any]:
         "is_intent_unsure": is_intent_unsure,
         "rich_text": rich_text,
         "web_address": web_address,
+        "TOXIC_FROM": TOXIC_FROM,
         "active_nav": "inbox",
         "View": View,
         "VIEW_WORDS": VIEW_WORDS,
@@ -109,7 +123,9 @@ def query_of(request: Request, user: User) -> InboxQuery:
     return read_query(request.query_params, user_id=user.id, zone=formats_for(request).zone)
 
 
-def chip_writer(request: Request, labels: Sequence[Label], users: Sequence[User]) -> Callable[[str, str], str]:
+def chip_writer(
+    request: Request, labels: Sequence[Label], users: Sequence[User], topic: Topic | None = None
+) -> Callable[[str, str], str]:
     """Give what says an active filter in words: "Sentiment: negative"."""
     say_word = words_for(request).gettext
     label_names = {str(label.id): label.name for label in labels}
@@ -118,19 +134,19 @@ def chip_writer(request: Request, labels: Sequence[Label], users: Sequence[User]
 
     def write(name: str, value: str) -> str:
         match name:
-            case "sentiment":
-                value = say_word(words.SENTIMENT_WORDS.get(value, value))
-            case "intent":
-                value = say_word(words.INTENT_WORDS.get(value, value))
+            case "sentiment" | "intent" | "emotion" | "urgency":
+                value = say_word(FILTER_LABELS[name].get(value, value))
             case "label":
                 value = label_names.get(value, value)
+            case "topic" if topic is not None:
+                value = name_of(topic, words_for(request).language) or value
             case "assignee":
                 value = people.get(value, value)
             case "network":
                 value = network_title(value)
             case "language":
                 value = name_language(value, words_for(request).language) or value
-            case "unsure" | "vip" | "unread":
+            case "unsure" | "toxic" | "vip" | "unread":
                 return say_word(FILTER_WORDS[name])
             case "q":
                 value = f"“{value}”"
@@ -170,15 +186,19 @@ def list_context(request: Request, house: House, session: Session, user: User) -
 def side_context(request: Request, house: House, session: Session, user: User) -> dict[str, Any]:
     """Give what stands around the list: counts of the views, and the choices of the filters."""
     counts = count_views(session, user.id, now=house.clock())
+    topic_id = query_of(request, user).filters.topic_id
+    topic = session.get(Topic, topic_id) if topic_id is not None else None
     labels, users = list_labels(session), list_colleagues(session)
     return {
         "counts": view_counts(counts),
-        "chip_words": chip_writer(request, labels, users),
+        "chip_words": chip_writer(request, labels, users, topic),
         "labels": labels,
         "users": users,
         "networks": [name for name in NETWORKS if name in house.registry.names()],
         "sentiments": SENTIMENTS,
         "intents": INTENTS,
+        "emotions": EMOTIONS,
+        "urgencies": URGENCY_CHOICES,
         "sorts": SORT_WORDS,
         "audiences": AUDIENCES,
     }

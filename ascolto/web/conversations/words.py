@@ -19,6 +19,46 @@ INTENT_WORDS = {
     "spam": N_("spam"),
     "other": N_("other"),
 }
+EMOTION_WORDS = {
+    "anger": N_("anger"),
+    "disappointment": N_("disappointment"),
+    "fear": N_("fear"),
+    "joy": N_("joy"),
+    "gratitude": N_("gratitude"),
+    "surprise": N_("surprise"),
+    "none": N_("no emotion"),
+}
+EMOTION_TONES = {"anger": "bad", "disappointment": "warn", "fear": "warn", "joy": "good", "gratitude": "good"}
+URGENCY_WORDS = {
+    "0": N_("no answer needed"),
+    "1": N_("within the usual time"),
+    "2": N_("needed today"),
+    "3": N_("needed now"),
+}
+TOXICITY_WORDS = {"civil": N_("civil"), "toxic": N_("toxic")}
+TASK_WORDS = {
+    "sentiment": N_("Sentiment"),
+    "intents": N_("Intent"),
+    "emotion": N_("Emotion"),
+    "urgency": N_("Urgency"),
+    "toxicity": N_("Toxicity"),
+    "language": N_("Language"),
+}
+TASK_QUESTIONS = {
+    "sentiment": N_("What is the author’s attitude?"),
+    "intents": N_("What does the author want? Up to three."),
+    "emotion": N_("Which emotion is the strongest?"),
+    "urgency": N_("When is an answer needed?"),
+    "toxicity": N_("Does it insult or threaten people?"),
+    "language": N_("Which language is it?"),
+}
+LABEL_WORDS = {
+    "sentiment": SENTIMENT_WORDS,
+    "intents": INTENT_WORDS,
+    "emotion": EMOTION_WORDS,
+    "urgency": URGENCY_WORDS,
+    "toxicity": TOXICITY_WORDS,
+}
 STATE_WORDS = {
     ConversationState.OPEN: N_("still open"),
     ConversationState.PENDING: N_("waits for the author"),
@@ -42,6 +82,7 @@ REPLY_WORDS = {
 REASON_WORDS = {
     "sla": N_("First response due"),
     "intent": N_("What it is about"),
+    "urgency": N_("Urgency"),
     "negative": N_("Negative tone"),
     "audience": N_("Public audience"),
     "vip": N_("VIP author"),
@@ -52,6 +93,7 @@ REASON_VALUES = {
     "soon": N_("soon"),
     "running": N_("running"),
     **INTENT_WORDS,
+    **URGENCY_WORDS,
 }
 EVENT_WORDS = {
     "conversation.opened": N_("opened the conversation"),
@@ -78,6 +120,7 @@ EVENT_WORDS = {
     "reply.resolved": N_("settled what became of the reply"),
     "reply.by_hand": N_("recorded an answer given by hand"),
     "post.corrected": N_("corrected a label"),
+    "post.uncorrected": N_("took a correction back"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What people do with a conversation: assign, settle, put off, mark, correct; most steps can be undone."""
+"""What people do with a conversation: assign, settle, put off, mark; most steps can be undone."""
 
 from datetime import datetime, time, timedelta
 from typing import Annotated
@@ -7,13 +7,11 @@ from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import Response
 
 from ascolto.web.conversations.screen import After, Toast, answer, say
-from ascolto.web.conversations.words import INTENT_WORDS, SENTIMENT_WORDS
 from ascolto.web.deps import HouseOf, Write, Writer, WriteScope
 from ascolto.web.formatting import zone_of
 from ascolto.web.i18n import N_
-from ascolto.web.templating import formats_for, words_for
+from ascolto.web.templating import formats_for
 from inbox.errors import InvalidError
-from inbox.listening.corrections import correct_label
 from inbox.store.queries.users import get_user
 from inbox.triage import conversations as triage
 
@@ -166,25 +164,6 @@ def mark_unread(
     triage.mark_unread(write.session, conversation_id)
     toast = Toast(say(request, N_("Marked as unread.")))
     return done(request, house, write, user, conversation_id, After(toast))
-
-
-@router.post("/p/{post_id}/correct")
-def correct(
-    request: Request,
-    house: HouseOf,
-    write: WriteScope,
-    user: Writer,
-    post_id: Annotated[int, Path(ge=1, le=MAX_ID)],
-    value: Annotated[list[str] | None, Form(max_length=20)] = None,
-    task: Annotated[str, Form(max_length=20)] = "sentiment",
-) -> Response:
-    """Correct the machine's word on a post: its sentiment, or what its author wants."""
-    chosen = value or []
-    corrected = correct_label(write.session, post_id, task=task, value=chosen, user_id=user.id, now=write.now)
-    spoken = words_for(request)
-    label = ", ".join(spoken.gettext({**INTENT_WORDS, **SENTIMENT_WORDS}.get(word, word)) for word in chosen)
-    toast = Toast(say(request, N_("Corrected: %(label)s. Thank you, the machine learns from it."), label=label))
-    return done(request, house, write, user, corrected, After(toast))
 
 
 def snoozed_until(choice: str, now: datetime, zone: str) -> datetime:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from inbox.store.queries.search import search_posts
 from inbox.store.statements import is_one_of
-from inbox.store.tables import Brand, Contact, Conversation, ConversationLabel, Identity, Reply
+from inbox.store.tables import Brand, Contact, Conversation, ConversationLabel, Identity, Post, PostTopic, Reply
 from inbox.store.types import ConversationState, ReplyState
 
 RESOLVED_WINDOW = timedelta(days=30)
@@ -46,7 +46,8 @@ class ConversationFilters:
     """What a list shows. Empty tuples and None mean "any"; the default is open work that is neither spam nor muted.
 
     `states` empty means all four. `sentiments` and `intents` are the machine's labels of the latest waiting
-    message; an intent matches when it is the likeliest or over its threshold. `confidence_below` (0 to 1) and
+    message; an intent matches when it is the likeliest or over its threshold; `emotions`, `urgency_min` (1 to 3)
+    and `is_toxic` hold only where the machine is sure, or a person said so. `confidence_below` (0 to 1) and
     `is_unsure` speak of the sentiment. `since`/`until` bound the last activity; for resolved conversations
     `since` defaults to 30 days ago, because a rare filter over all history is slow. `text` is a search in the
     words of the posts.
@@ -58,8 +59,12 @@ class ConversationFilters:
     assignee: int | AssigneeFilter = AssigneeFilter.ANY
     sentiments: tuple[str, ...] = ()
     intents: tuple[str, ...] = ()
+    emotions: tuple[str, ...] = ()
+    urgency_min: int | None = None
+    is_toxic: bool | None = None
     languages: tuple[str, ...] = ()
     label_ids: tuple[int, ...] = ()
+    topic_id: int | None = None
     is_unsure: bool | None = None
     confidence_below: float | None = None
     audience_min: int | None = None
@@ -118,6 +123,8 @@ def _choices(filters: ConversationFilters) -> list[sa.ColumnElement[bool]]:
         found.append(table.network.in_(filters.networks))
     if filters.sentiments:
         found.append(table.sentiment.in_(filters.sentiments))
+    if filters.emotions:
+        found.append(table.emotion.in_(filters.emotions))
     if filters.languages:
         found.append(table.language.in_(filters.languages))
     if filters.intents:
@@ -139,6 +146,10 @@ def _bounds(filters: ConversationFilters, now: datetime) -> list[sa.ColumnElemen
         found.append(table.is_unread.is_(filters.is_unread))
     if filters.confidence_below is not None:
         found.append(table.sentiment_confidence < filters.confidence_below)
+    if filters.is_toxic is not None:
+        found.append(table.is_toxic.is_(filters.is_toxic))
+    if filters.urgency_min is not None:
+        found.append(table.urgency >= filters.urgency_min)
     if filters.audience_min is not None:
         found.append(table.audience >= filters.audience_min)
     if filters.sla is not None:
@@ -156,6 +167,14 @@ def _conditions_elsewhere(session: Session, filters: ConversationFilters) -> lis
             sa.exists().where(
                 ConversationLabel.conversation_id == Conversation.id,
                 ConversationLabel.label_id.in_(filters.label_ids),
+            )
+        )
+    if filters.topic_id is not None:
+        found.append(
+            Conversation.id.in_(
+                sa.select(Post.conversation_id)
+                .join(PostTopic, PostTopic.post_id == Post.id)
+                .where(PostTopic.topic_id == filters.topic_id)
             )
         )
     if filters.is_vip is not None:

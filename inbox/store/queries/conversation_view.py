@@ -98,7 +98,7 @@ def get_conversation(session: Session, conversation_id: int, *, for_update: bool
 
 
 def get_conversation_view(session: Session, conversation_id: int, *, max_posts: int = MAX_POSTS) -> ConversationView:
-    """Give a conversation with all its screen shows, in nine statements; NotFoundError when there is none."""
+    """Give a conversation with all its screen shows, in ten statements; NotFoundError when there is none."""
     assignee, writer = aliased(User), aliased(User)
     head = session.execute(
         sa.select(Conversation, Brand, Identity, Contact, assignee, ReplyLease, writer.name)
@@ -157,38 +157,32 @@ def list_publishing_sources(session: Session, conversation: Conversation) -> lis
 
 
 def _posts_of(session: Session, conversation: Conversation, limit: int) -> tuple[tuple[PostView, ...], int]:
-    tables = (Post.brand_id, Post.id)
-    corrected = {task: aliased(Correction) for task in ("sentiment", "intents", "language")}
-    statement = (
-        sa.select(Post, Identity, PostTags, *corrected.values())
-        .join(Identity, Identity.id == Post.author_id)
-        .outerjoin(PostTags, sa.and_(PostTags.brand_id == tables[0], PostTags.post_id == tables[1]))
-    )
-    for task, table in corrected.items():
-        statement = statement.outerjoin(
-            table,
-            sa.and_(table.brand_id == tables[0], table.post_id == tables[1], table.task == task),
-        )
     is_root = Post.external_id == conversation.thread_key
     found = session.execute(
-        statement.where(Post.conversation_id == conversation.id)
+        sa.select(Post, Identity, PostTags)
+        .join(Identity, Identity.id == Post.author_id)
+        .outerjoin(PostTags, sa.and_(PostTags.brand_id == Post.brand_id, PostTags.post_id == Post.id))
+        .where(Post.conversation_id == conversation.id)
         .order_by(is_root.desc(), Post.created_at.desc(), Post.id.desc())
         .limit(limit)
     ).all()
-    views = [
-        PostView(
-            post=row[0],
-            author=row[1],
-            tags=row[2],
-            corrections={
-                task: correction for task, correction in zip(corrected, row[3:], strict=True) if correction is not None
-            },
-        )
-        for row in found
-    ]
+    corrections = _corrections_in(session, conversation.id)
+    views = [PostView(post, author, tags, corrections.get(post.id, {})) for post, author, tags in found]
     views.sort(key=lambda view: (view.post.created_at, view.post.id))
     hidden = max(0, conversation.post_count - len(views)) if len(found) == limit else 0
     return tuple(views), hidden
+
+
+def _corrections_in(session: Session, conversation_id: int) -> dict[int, dict[str, Correction]]:
+    statement = (
+        sa.select(Correction)
+        .join(Post, sa.and_(Post.id == Correction.post_id, Post.brand_id == Correction.brand_id))
+        .where(Post.conversation_id == conversation_id)
+    )
+    by_post: dict[int, dict[str, Correction]] = {}
+    for correction in session.scalars(statement):
+        by_post.setdefault(correction.post_id, {})[correction.task] = correction
+    return by_post
 
 
 def _notes_of(session: Session, conversation_id: int) -> tuple[NoteView, ...]:

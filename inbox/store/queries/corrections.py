@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.tables import Correction, Post, PostTags
+from inbox.store.tables import Correction, PostTags
 
 
 def tags_of(session: Session, brand_id: int, post_id: int) -> PostTags | None:
@@ -11,20 +11,7 @@ def tags_of(session: Session, brand_id: int, post_id: int) -> PostTags | None:
     return session.get(PostTags, (brand_id, post_id))
 
 
-def correction_of(session: Session, brand_id: int, post_id: int, task: str) -> Correction | None:
-    """Give a person's word on one task of a post."""
-    statement = sa.select(Correction).where(
-        Correction.brand_id == brand_id, Correction.post_id == post_id, Correction.task == task
-    )
-    return session.scalar(statement)
-
-
-def latest_inbound_id(session: Session, conversation_id: int) -> int | None:
-    """Give the newest post of somebody else's in a conversation."""
-    statement = (
-        sa.select(Post.id)
-        .where(Post.conversation_id == conversation_id, Post.is_own.is_(False))
-        .order_by(Post.created_at.desc(), Post.id.desc())
-        .limit(1)
-    )
-    return session.scalar(statement)
+def corrections_of(session: Session, brand_id: int, post_id: int) -> dict[str, Correction]:
+    """Give people's words on a post, by task."""
+    statement = sa.select(Correction).where(Correction.brand_id == brand_id, Correction.post_id == post_id)
+    return {found.task: found for found in session.scalars(statement)}

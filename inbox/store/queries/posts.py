@@ -159,6 +159,11 @@ class TextToTag:
     tag_attempts: int
 
 
+def text_to_tag(title: str, text: str) -> str:
+    """Give a post's words as the tagger reads them."""
+    return f"{title}\n{text}".strip()
+
+
 def list_texts_to_tag(session: Session, post_ids: Sequence[int]) -> list[TextToTag]:
     """Give those of these posts that still wait for tags, locked against a second tagger."""
     query = (

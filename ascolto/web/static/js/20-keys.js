@@ -34,6 +34,14 @@ function correctable() {
 }
 const correct = (index) => { const post = correctable(); if (post) $(`[data-sentiment="${index}"]`, post)?.click(); };
 const chooseIntents = () => { const menu = $(".intent-menu", correctable() ?? document.createElement("i")); if (menu) menu.open = true; };
+/* What the machine read in a post, and why, opened at one task; every label can be corrected there. */
+let wantedTask = "";
+function openLabels(task) {
+  const menu = $(".label-menu", correctable() ?? document.createElement("i"));
+  if (!menu) return;
+  wantedTask = task;
+  if (menu.open) loadLabels(menu); else menu.open = true;
+}
 
 function undoLast() {
   const buttons = $$("[data-undo]").filter((button) => !button.closest("[hidden]"));
@@ -65,6 +73,7 @@ const keys = {
   "/": () => { const search = $("#search"); if (search) { document.body.classList.remove("has-thread"); search.focus(); search.select(); } },
   "?": () => openDialog($("#shortcuts")),
   z: undoLast, 1: () => correct(1), 2: () => correct(2), 3: () => correct(3), 4: chooseIntents,
+  5: () => openLabels("emotion"), 6: () => openLabels("urgency"), 7: () => openLabels("toxicity"), w: () => openLabels("sentiment"),
   ".": () => openPalette(),
 };
 

@@ -59,6 +59,24 @@ document.addEventListener("htmx:after:swap", (event) => {
   }
 });
 
+/* The labels of a post and the reasons for them are fetched when their menu is opened; then the panel has its size. */
+function loadLabels(menu) {
+  const task = wantedTask || "sentiment";
+  wantedTask = "";
+  htmx.ajax("GET", `${menu.dataset.why}task=${task}`, { target: `#${$(".label-panel", menu).id}`, swap: "innerHTML" });
+}
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.(".label-menu") && event.target.open) loadLabels(event.target);
+}, true);
+document.addEventListener("htmx:after:swap", (event) => {
+  const panel = event.detail.ctx.target;
+  if (!panel?.matches?.(".label-panel")) return;
+  const menu = panel.closest("details.menu");
+  if (!menu?.open) return;
+  placePanel(menu);
+  ($(".label-options [aria-current], .label-options :checked", panel) ?? $(".label-tab[aria-current]", panel))?.focus({ preventScroll: true });
+});
+
 function openNext() {
   const all = cards();
   const at = all.findIndex((card) => card.dataset.id === openedId());
