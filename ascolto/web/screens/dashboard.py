@@ -11,10 +11,12 @@ from ascolto.web.charts import draw_line, pick_labels, stack_bars
 from ascolto.web.deps import HouseOf, ReadSession, SignedIn
 from ascolto.web.formatting import Formats
 from ascolto.web.i18n import N_
+from ascolto.web.screens.topic_words import topic_context
 from ascolto.web.templating import NavItem, formats_for, render
 from inbox.reputation.metrics import MIN_N, NetSentiment
 from inbox.reputation.overview import Day, Overview, read_overview
 from inbox.reputation.rollups import zone_of
+from inbox.reputation.topic_overview import read_topics
 from inbox.store.queries.brands import list_brands
 
 router = APIRouter(prefix="/dashboard", include_in_schema=False)
@@ -22,6 +24,7 @@ router = APIRouter(prefix="/dashboard", include_in_schema=False)
 NAV = NavItem(key="dashboard", path="/dashboard", label=N_("Dashboard"), icon="layout-dashboard", order=20, go_key="d")
 RANGES = (7, 28, 56, 90)
 DEFAULT_RANGE = 28
+TOPICS_SHOWN = 6
 NO_BREAK = "\N{NO-BREAK SPACE}"
 STACK = ("negative", "unsure", "neutral", "positive")
 SENTIMENT_WORDS = {
@@ -102,6 +105,7 @@ def show_dashboard(
         "duration": lambda minutes: _duration(fmt, minutes),
         "silences": _silences(overview.days, noon),
     }
+    context |= topic_context(request, read_topics(session, chosen, days=length, now=house.clock(), most=TOPICS_SHOWN))
     return render(request, "dashboard/page.html", context)
 
 
