@@ -1,153 +1,169 @@
-"""Brands, products and competitors named in a text, by spaCy's phrase matchers over the brand's own list.
+"""Brands, products and competitors named in a text, from the brand's own list; people and places where a model is.
 
-Finds a name however it is written (case, hashtag, handle, Italian and English endings, joined words). A name that is
-also a common word counts only near one of its context words, where the operator gives any. No statistics here.
+Finds a name however it is written (terms.py). A name that is also a common word counts only near one of its context
+words, or never near some others, where the operator says so. No statistics here: those are in people_places.py.
 """
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 from nlp.base import Entity
+from nlp.people_places import PeopleAndPlaces
+from nlp.terms import Hit, Reading, TermIndex, fold, longest
 
-if TYPE_CHECKING:
-    from spacy.language import Language
-    from spacy.tokens import Doc, Span
-
-_MAX_CHARS = 4000
-_MIN_INFLECTED = 4
-_CONTEXT_WORDS = 12
-_KINDS = ("brand", "product", "competitor")
-_HANDLE_ENDS = r"(?:[_.]?(?:it|italia|italy|uk|us|ie|official|ufficiale|care|help|support|assistenza))?"
-_PIPELINES = ("it", "en")
+CONTEXT_WORDS = 12
+KINDS = ("brand", "product", "competitor")
 
 _Names = Mapping[str, Sequence[str]] | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A name to recognise: `forms` are other ways to write it.
+
+    With `context`, it counts only where one of these words stands within twelve words of it; with `not_with`, only
+    where none of those does. An account addressed with @ always counts.
+    """
+
+    kind: str  # one of KINDS
+    name: str  # canonical name
+    forms: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    not_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class BrandTerms:
     """What the brand calls itself, what it sells and whom it competes with.
 
-    Each is canonical name → other ways to write it, or plain names. `context`: canonical name → words of which one
-    must stand within twelve words of it, for names that are common words too.
+    Each is canonical name → other ways to write it, or plain names; `context` and `not_with`: canonical name → words,
+    as in Term. `terms`: the same said term by term, as a brand file does; both may be given.
     """
 
     brands: _Names = ()
     products: _Names = ()
     competitors: _Names = ()
     context: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    not_with: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    terms: Sequence[Term] = ()
+
+    def all_terms(self) -> tuple[Term, ...]:
+        """Every term, those given by kind first."""
+        by_kind = zip(KINDS, (self.brands, self.products, self.competitors), strict=True)
+        plain = [
+            Term(
+                kind=kind,
+                name=name,
+                forms=tuple(forms),
+                context=tuple(self.context.get(name, ())),
+                not_with=tuple(self.not_with.get(name, ())),
+            )
+            for kind, names in by_kind
+            for name, forms in (names if isinstance(names, Mapping) else dict.fromkeys(names, ())).items()
+        ]
+        return (*plain, *self.terms)
 
     def names(self) -> tuple[tuple[str, str, str], ...]:
         """(kind, canonical name, way to write it), blank ones left out."""
-        by_kind = zip(_KINDS, (self.brands, self.products, self.competitors), strict=True)
         return tuple(
-            (kind, name, form)
-            for kind, names in by_kind
-            for name, others in _with_forms(names).items()
-            for form in (name, *others)
+            (term.kind, term.name, form)
+            for term in self.all_terms()
+            for form in dict.fromkeys((term.name, *term.forms))
             if fold(form).strip()
         )
 
 
-def _with_forms(names: _Names) -> Mapping[str, Sequence[str]]:
-    return names if isinstance(names, Mapping) else dict.fromkeys(names, ())
-
-
-@lru_cache(maxsize=4096)
-def _fold_character(character: str) -> str:
-    lower = unicodedata.normalize("NFD", character.lower())[:1]
-    return "'" if lower == "’" else lower or character
-
-
-def fold(text: str) -> str:
-    """Lower case without accents, one character for one, so that offsets stay true."""
-    return "".join(map(_fold_character, text))
-
-
 class EntityFinder:
-    """Finds a brand's terms in texts; spaCy is loaded at the first text that may hold one."""
+    """Finds a brand's terms in texts. `people_and_places` adds persons and places by an installed model."""
 
-    def __init__(self, terms: BrandTerms) -> None:
-        self._names = terms.names()
-        self._context = {name: frozenset(map(fold, words)) for name, words in terms.context.items() if words}
-        roots = sorted({re.escape(_joined(form)[:3]) for _, _, form in self._names})
-        self._may_hold = re.compile("|".join(roots)) if roots else None
-        self._matchers: dict[str, _Matchers] = {}
-
-    def find(self, text: str, language: str) -> tuple[Entity, ...]:
-        """Give the terms found, in order, longest first where they overlap."""
-        if self._may_hold is None:
-            return ()
-        folded = fold(text[:_MAX_CHARS])
-        if not self._may_hold.search(folded):
-            return ()
-        code = language if language in _PIPELINES else _PIPELINES[0]
-        if code not in self._matchers:
-            self._matchers[code] = _Matchers(code, self._names)
-        doc, spans = self._matchers[code].spans(folded)
-        return tuple(
-            Entity(
-                kind=kind,
-                name=name,
-                text=text[span.start_char : span.end_char],
-                start=span.start_char,
-                end=span.end_char,
-            )
-            for span in spans
-            for kind, name in [self._names[int(span.label_)][:2]]
-            if self._fits_context(name, doc, span)
+    def __init__(self, terms: BrandTerms, *, people_and_places: PeopleAndPlaces | None = None) -> None:
+        self._terms = terms.all_terms()
+        self._people_and_places = people_and_places
+        self._index = TermIndex(
+            [
+                (key, form)
+                for key, term in enumerate(self._terms)
+                for form in dict.fromkeys((term.name, *term.forms))
+                if fold(form).strip("* \t\n")
+            ],
+            is_name=True,
         )
 
-    def _fits_context(self, name: str, doc: "Doc", span: "Span") -> bool:
-        wanted = self._context.get(name)
-        if wanted is None:
-            return True
-        around = doc[max(0, span.start - _CONTEXT_WORDS) : span.end + _CONTEXT_WORDS]
-        return any(token.text in wanted for token in around)
+    @cached_property
+    def _near(self) -> TermIndex:
+        """The context words of all terms: 2 * key for those wanted, 2 * key + 1 for those not."""
+        return TermIndex(
+            [
+                (2 * key + refused, word)
+                for key, term in enumerate(self._terms)
+                for refused, words in enumerate((term.context, term.not_with))
+                for word in words
+                if fold(word).strip("* \t\n")
+            ],
+            is_name=False,
+        )
+
+    def find(self, text: str, language: str) -> tuple[Entity, ...]:
+        """Give what one text names, in order; where names overlap the longest stands, and the brand's terms win."""
+        return self.find_all([text], [language])[0]
+
+    def find_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[tuple[Entity, ...]]:
+        """The same for a batch; a model of people and places reads it at once."""
+        found = [self._find_terms(text) for text in texts]
+        if self._people_and_places is None:
+            return found
+        others = self._people_and_places.find_all(texts, languages)
+        return [_merge(terms, named) for terms, named in zip(found, others, strict=True)]
+
+    def _find_terms(self, text: str) -> tuple[Entity, ...]:
+        reading = Reading(text)
+        hits = self._index.find(reading)
+        if not hits:
+            return ()
+        return tuple(
+            Entity(
+                kind=self._terms[hit.key].kind,
+                name=self._terms[hit.key].name,
+                text=text[hit.start : hit.end],
+                start=hit.start,
+                end=hit.end,
+            )
+            for hit in longest(self._meant(reading, hits))
+        )
+
+    def _meant(self, reading: Reading, hits: Sequence[Hit]) -> list[Hit]:
+        """Those that are no homonyms, by the words around them."""
+        if all(hit.is_handle or not self._is_doubtful(hit.key) for hit in hits):
+            return list(hits)
+        near = self._near.find(reading)
+        return [
+            hit
+            for hit in hits
+            if hit.is_handle or not self._is_doubtful(hit.key) or _fits(reading, hit, near, self._terms[hit.key])
+        ]
+
+    def _is_doubtful(self, key: int) -> bool:
+        return bool(self._terms[key].context or self._terms[key].not_with)
 
 
-def _joined(form: str) -> str:
-    return re.sub(r"[^\w]", "", fold(form)) or fold(form)
+def _fits(reading: Reading, hit: Hit, near: Sequence[Hit], term: Term) -> bool:
+    around = {word.key for word in near if is_near(reading, hit, word)}
+    return (not term.context or 2 * hit.key in around) and 2 * hit.key + 1 not in around
 
 
-@cache
-def _pipeline(language: str) -> "Language":
-    import spacy
-
-    return spacy.blank(language)
-
-
-class _Matchers:
-    """spaCy's matchers for one language: phrases as written, and single words with handle, hashtag and endings."""
-
-    def __init__(self, language: str, names: Sequence[tuple[str, str, str]]) -> None:
-        from spacy.matcher import Matcher, PhraseMatcher
-
-        self._nlp = _pipeline(language)
-        self._phrases = PhraseMatcher(self._nlp.vocab, attr="ORTH")
-        self._words = Matcher(self._nlp.vocab)
-        for position, (_, _, form) in enumerate(names):
-            key = str(position)
-            self._phrases.add(key, [self._nlp.make_doc(fold(form).strip())])
-            self._words.add(key, [[{"TEXT": {"REGEX": _word_pattern(form)}}]])
-
-    def spans(self, folded: str) -> "tuple[Doc, list[Span]]":
-        from spacy.util import filter_spans
-
-        doc = self._nlp.make_doc(folded)
-        found = [*self._phrases(doc, as_spans=True), *self._words(doc, as_spans=True)]
-        found.sort(key=lambda span: (span.start, -span.end, int(span.label_)))
-        return doc, sorted(filter_spans(found), key=lambda span: span.start)
+def is_near(reading: Reading, hit: Hit, word: Hit) -> bool:
+    """Whether a word stands within twelve words of a hit, and not in it."""
+    if word.start < hit.end and hit.start < word.end:
+        return False
+    if word.start >= hit.end:
+        return reading.nth_word(word.start) - reading.nth_word(hit.end - 1) <= CONTEXT_WORDS
+    return reading.nth_word(hit.start) - reading.nth_word(word.end - 1) <= CONTEXT_WORDS
 
 
-def _word_pattern(form: str) -> str:
-    """One token that is the form: as handle or hashtag, joined or with _ . -, plural or with an Italian ending."""
-    parts = [re.escape(part) for part in re.findall(r"\w+", fold(form))] or [re.escape(fold(form).strip())]
-    body = r"[_.\-]?".join(parts)
-    last = parts[-1]
-    if len(parts) == 1 and len(last) >= _MIN_INFLECTED and last[-1] in "aeio":
-        body = body[:-1] + "[aeio]"
-    return rf"^[@#]?{body}(?:'?s)?{_HANDLE_ENDS}$"
+def _merge(terms: Sequence[Entity], named: Sequence[Entity]) -> tuple[Entity, ...]:
+    free = [one for one in named if all(one.end <= term.start or one.start >= term.end for term in terms)]
+    return tuple(sorted((*terms, *free), key=lambda entity: entity.start))
+
+
+__all__ = ["CONTEXT_WORDS", "KINDS", "BrandTerms", "EntityFinder", "Term", "fold", "is_near"]
