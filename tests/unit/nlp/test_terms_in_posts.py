@@ -182,8 +182,8 @@ def test_people_and_places_come_from_a_pipeline_where_there_is_one(tmp_path_fact
     folder = tmp_path_factory.mktemp("spacy") / "it_names"
     pipeline = spacy.blank("it")
     ruler = pipeline.add_pipe("entity_ruler")
-    ruler.add_patterns([{"label": "PER", "pattern": "Giulia Rossi"}, {"label": "LOC", "pattern": "Trieste"}])  # type: ignore[attr-defined] # spaCy's factory types say Callable
-    ruler.add_patterns([{"label": "ORG", "pattern": "Comune"}, {"label": "LOC", "pattern": "Borbotto"}])  # type: ignore[attr-defined] # as above
+    ruler.add_patterns([{"label": "PER", "pattern": "Giulia Rossi"}, {"label": "LOC", "pattern": "Trieste"}])
+    ruler.add_patterns([{"label": "ORG", "pattern": "Comune"}, {"label": "LOC", "pattern": "Borbotto"}])
     pipeline.to_disk(folder)
     people = PeopleAndPlaces({"it": folder})
     finder = EntityFinder(BrandTerms(brands=["Borbotto"]), people_and_places=people)
