@@ -46,6 +46,8 @@ class Tags:
     the probability of insults, threats or slurs toward people. urgency: (n, 4) float32, rows sum to 1, columns
     URGENCIES. The unsure arrays are (n,) bool. errors: index → why a text has no tags (its rows are then the
     prior and unsure). rules: index → names of the brand's rules that decided a label. tagger: "name.version".
+    stand_ins: index → name of the tagger that read this text in its stead (a cheaper one, when time is short).
+    strange: indices of texts in a language the tagger has not learnt, or in none; they are unsure throughout.
     """
 
     languages: tuple[str, ...]
@@ -65,9 +67,15 @@ class Tags:
     tagger: str
     errors: Mapping[int, str] = field(default_factory=dict)
     rules: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    stand_ins: Mapping[int, str] = field(default_factory=dict)
+    strange: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.languages)
+
+    def tagger_of(self, position: int) -> str:
+        """Name and version of what answered for one text."""
+        return self.stand_ins.get(position, self.tagger)
 
 
 class Undecided(TypedDict):

@@ -2,7 +2,8 @@
 
 A post's score for an output is the sum, over five blocks of features, of the block's weights divided by the root of
 the number of known features in it, plus an intercept. Words repeat, so a word's sums are kept as one row and a post
-costs one gather. Training is in nlp/train/; the turn from scores into probabilities is in sentiment.py and intent.py.
+costs one gather. Training is in nlp/train/; the turn from scores into probabilities is in
+nlp/calibration.py.
 """
 
 import threading
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from nlp.features import NEGATED, SOFTENED, Post
 from nlp.lexicon import WordLists, load_lists, polarity_of
+from nlp.model_files import ModelFileError
 
 BLOCKS = ("word", "chars", "cue", "mark", "polarity")
 _WORD, _CHARS, _CUE, _MARK, _POLARITY = range(5)
@@ -23,10 +25,6 @@ _MAX_CHARS_WORD = 24
 _GRAMS = (3, 4, 5)
 _CHUNK = 256
 _CACHE_ROWS = 60_000
-
-
-class ModelFileError(ValueError):
-    """A model file is missing, torn or not ours; the message names the file."""
 
 
 def unit_features(unit: str, lists: WordLists) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""Texts in, Tags out: language, sentiment, intents and entities in one call.
+"""Texts in, Tags out: language, sentiment, emotion, intents, toxicity, urgency and entities in one call.
 
     from nlp.entities import BrandTerms
     from nlp.pipeline import load_tagger
@@ -6,131 +6,192 @@
     tagger = load_tagger(terms=BrandTerms(brands={"Lumea": ["Lumea Telecom"]}))
     tags = tagger.tag(["Lumea, due giorni senza internet. Grazie eh"])
 
-Nothing is stored here and nothing is downloaded. A text that cannot be tagged is noted in `errors`, the rest go on.
+Nothing is stored here and nothing is downloaded. A text that cannot be tagged is noted in `errors`, the rest go on. A
+model that cannot be used is noted in `health()`, and the tier below it answers.
 """
 
-import hashlib
-import json
+import logging
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp.base import INTENTS, SENTIMENTS, Entity, Tagger, Tags, undecided
+from nlp.answers import Answers
+from nlp.base import Entity, Tags
+from nlp.calibration import Calibration
+from nlp.cascade import Budget, least_sure
+from nlp.encoder import EncoderError
 from nlp.entities import BrandTerms, EntityFinder
-from nlp.features import tokenise
-from nlp.intent import IntentHead
+from nlp.heads import Scores
 from nlp.language import detect_languages
-from nlp.ngrams import ModelFileError, NgramModel, load_ngrams
-from nlp.sentiment import SentimentHead
+from nlp.model_files import MODELS, ModelFileError, open_model
+from nlp.tags_json import TagsJson, tags_to_json
+from nlp.tiers import EncoderTier, NgramTier, Tier
 
-MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "ngrams-v1"
-_OUTPUTS = (*(f"sentiment:{label}" for label in SENTIMENTS), *(f"intent:{label}" for label in INTENTS))
+TIER_1 = "encoder-v1"
+TIER_0 = "ngrams-v1"
+DEFAULT_MODEL = TIER_1 if (MODELS / TIER_1).is_dir() else TIER_0
+_FOREIGN = "en"  # heads for texts in a language without heads of its own, where the model has English
 _CHARACTERS_KEPT = 20_000
 _UNENCODABLE = re.compile("[\x00\ud800-\udfff]")  # a blank for each keeps the offsets
 
-
-class SentimentTag(TypedDict):
-    """A single-label task as it goes out: the likeliest label, all probabilities, and whether to trust it."""
-
-    label: str
-    probabilities: dict[str, float]
-    unsure: bool
+log = logging.getLogger(__name__)
 
 
-class IntentsTag(TypedDict):
-    """The multi-label task as it goes out: labels chosen, independent probabilities."""
+class Rules(Protocol):
+    """What a brand forces or forbids; see nlp/rulesets.py."""
 
-    labels: list[str]
-    probabilities: dict[str, float]
-    unsure: bool
-
-
-class EntityTag(TypedDict):
-    """A term found, offsets in characters."""
-
-    kind: str
-    name: str
-    text: str
-    start: int
-    end: int
-
-
-class TagsJson(TypedDict):
-    """The `tags` object of one text, as `ascolto tag` writes it and as it is stored."""
-
-    language: str
-    sentiment: SentimentTag
-    intents: IntentsTag
-    entities: list[EntityTag]
-    tagger: str
+    def apply(self, texts: Sequence[str], tags: Tags) -> Tags:
+        """Give the tags as the rules want them."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Heads:
-    model: NgramModel
-    sentiment: SentimentHead
-    intents: IntentHead
+class Health:
+    """What answers now: the best tier in use, and why it is not the one that was asked for."""
+
+    tier: str
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RawScores:
+    """Scores before calibration: task → (n, labels) float32, and the heads' language of each text."""
+
+    languages: tuple[str, ...]
+    scores: Scores
+    tagger: str
 
 
 class EmbeddedTagger:
-    """The tagger in the package: n-gram heads per language, brand terms by spaCy. Safe to call from several threads."""
+    """The tagger in the package: a cheap tier that always answers, and a dear one above it. Safe to use from threads.
 
-    def __init__(self, *, name: str, heads: dict[str, _Heads], terms: BrandTerms) -> None:
-        self._name = name
-        self._heads = heads
+    Without a budget the dear tier reads every text and a row depends on its own text alone. With one, which texts
+    it reads depends on the batch and on the time; what a tier answers never does.
+    """
+
+    def __init__(
+        self,
+        *,
+        cheap: Tier,
+        dear: Tier | None = None,
+        terms: BrandTerms,
+        budget: Budget,
+        rules: Rules | None = None,
+        degraded: str | None = None,
+    ) -> None:
+        self._cheap = cheap
+        self._dear = dear
         self._finder = EntityFinder(terms)
+        self._budget = budget
+        self._rules = rules
+        self._degraded = degraded
 
     @property
     def name(self) -> str:
-        """Name and version, as stored with every tag."""
-        return self._name
+        """Name and version of the best tier in use, as stored with every tag."""
+        return (self._dear or self._cheap).name
+
+    @property
+    def calibration(self) -> Calibration:
+        """How the best tier's scores are read."""
+        return (self._dear or self._cheap).calibration
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages that have heads of their own; any other is answered, but always unsure."""
-        return tuple(self._heads)
+        return tuple(self.calibration.languages)
+
+    def health(self) -> Health:
+        """What answers now. A model that is loaded at the first text may turn out unusable only then."""
+        return Health(self.name, self._degraded)
 
     def tag(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> Tags:
-        """Tag a batch; a row depends on its own text alone, never on the batch."""
-        if languages is not None and len(languages) != len(texts):
-            raise ValueError(f"{len(texts)} texts but {len(languages)} language hints")
+        """Tag a batch."""
         errors: dict[int, str] = {}
-        usable = [_usable(text, position, errors) for position, text in enumerate(texts)]
-        codes, confidence = detect_languages(usable, languages)
-        sentiment = np.zeros((len(texts), len(SENTIMENTS)), dtype=np.float32)
-        intents = np.zeros((len(texts), len(INTENTS)), dtype=np.float32)
-        sentiment_unsure = np.ones(len(texts), dtype=np.bool_)
-        intents_unsure = np.ones(len(texts), dtype=np.bool_)
-        labels: list[tuple[str, ...]] = [()] * len(texts)
-        for code, rows in _rows_by_heads(codes, self._heads).items():
-            heads = self._heads[code]
-            scores = heads.model.scores([tokenise(usable[row]) for row in rows])
-            sentiment[rows] = heads.sentiment.probabilities(scores[:, : len(SENTIMENTS)])
-            intents[rows] = heads.intents.probabilities(scores[:, len(SENTIMENTS) :], sentiment[rows])
-            native = np.array([codes[row] == code and row not in errors for row in rows])
-            sentiment_unsure[rows] = heads.sentiment.unsure(sentiment[rows]) | ~native
-            intents_unsure[rows] = heads.intents.unsure(intents[rows]) | ~native
-            for row, chosen in zip(rows, heads.intents.choose(intents[rows]), strict=True):
-                labels[row] = chosen
-        return Tags(
+        usable, codes, confidence = _prepare(texts, languages, errors)
+        answers = Answers(len(usable))
+        known = self.languages
+        learnt = np.array([code in known for code in codes], dtype=np.bool_)
+        tagger, stand_ins = self._answer(usable, _head_languages(codes, known), learnt, answers)
+        sure = learnt.copy()
+        sure[list(errors)] = False
+        answers.distrust(~sure)
+        tags = answers.to_tags(
             languages=codes,
-            language_confidence=confidence,
-            sentiment=sentiment,
-            sentiment_unsure=sentiment_unsure,
-            intents=intents,
-            intents_unsure=intents_unsure,
-            intent_labels=tuple(labels),
-            **undecided(len(texts)),
+            confidence=confidence,
             entities=self._find_entities(usable, codes, errors),
-            tagger=self._name,
+            tagger=tagger,
+            stand_ins=stand_ins,
+            strange=frozenset(np.flatnonzero(~learnt).tolist()),
             errors=errors,
         )
+        return self._rules.apply(usable, tags) if self._rules is not None else tags
+
+    def raw(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> RawScores:
+        """Scores of the best tier before calibration, to fit another to. Raises what the tier raises."""
+        usable, codes, _ = _prepare(texts, languages, {})
+        tier = self._dear or self._cheap
+        heads = _head_languages(codes, tuple(tier.calibration.languages))
+        return RawScores(tuple(heads), tier.scores(usable, heads) if usable else {}, tier.name)
+
+    def _answer(
+        self, texts: Sequence[str], heads: Sequence[str], learnt: NDArray[np.bool_], answers: Answers
+    ) -> tuple[str, dict[int, str]]:
+        """Fill in the answers; gives the name of the best tier, and of the other where that one answered."""
+        every = np.arange(len(texts))
+        dear = self._dear
+        if dear is None:
+            self._fill(self._cheap, every, texts, heads, answers)
+            return self._cheap.name, {}
+        read = every
+        if not self._budget.is_unlimited:
+            self._timed("cheap", self._cheap, every, texts, heads, answers)
+            quota = self._budget.quota(len(texts))
+            read = np.sort(least_sure(answers.probabilities, learnt)[:quota])
+        try:
+            self._timed("dear", dear, read, texts, heads, answers)
+        except (ModelFileError, EncoderError) as error:
+            self._fall_back(error)
+            if self._budget.is_unlimited:
+                self._fill(self._cheap, every, texts, heads, answers)
+            read = every[:0]
+        if self._dear is None:
+            return self._cheap.name, {}
+        return dear.name, dict.fromkeys(np.setdiff1d(every, read).tolist(), self._cheap.name)
+
+    def _fall_back(self, error: ModelFileError | EncoderError) -> None:
+        """Note why the dear tier did not answer; one whose files cannot be used is not asked again."""
+        words = f"{self.name} is not in use: {error}"
+        if words != self._degraded:
+            log.warning("tagger.degraded %s", words)
+        self._degraded = words
+        if isinstance(error, ModelFileError):
+            self._dear = None
+
+    def _timed(
+        self,
+        kind: str,
+        tier: Tier,
+        rows: NDArray[np.intp],
+        texts: Sequence[str],
+        heads: Sequence[str],
+        answers: Answers,
+    ) -> None:
+        begin = self._budget.clock()
+        self._fill(tier, rows, texts, heads, answers)
+        self._budget.note(kind, count=len(rows), seconds=self._budget.clock() - begin)
+
+    def _fill(
+        self, tier: Tier, rows: NDArray[np.intp], texts: Sequence[str], heads: Sequence[str], answers: Answers
+    ) -> None:
+        if len(rows):
+            chosen = [heads[row] for row in rows]
+            answers.fill(rows, tier.scores([texts[row] for row in rows], chosen), chosen, tier.calibration)
 
     def _find_entities(
         self, texts: Sequence[str], codes: Sequence[str], errors: dict[int, str]
@@ -145,90 +206,75 @@ class EmbeddedTagger:
         return tuple(found)
 
 
-def load_tagger(*, terms: BrandTerms | None = None, model: str = DEFAULT_MODEL, folder: Path | None = None) -> Tagger:
-    """Load the tagger of the package (or another `model` in `folder`); raises ModelFileError naming a bad file."""
-    path = (folder or MODELS) / model
-    heads = {
-        language: _load_heads(path / f"{language}.npz", language, described)
-        for language, described in _read_description(path).items()
-    }
-    return EmbeddedTagger(name=model.replace("-", "."), heads=heads, terms=terms or BrandTerms())
+def load_tagger(
+    *,
+    terms: BrandTerms | None = None,
+    model: str = DEFAULT_MODEL,
+    folder: Path | None = None,
+    throughput: float | None = None,
+    share: float | None = None,
+    rules: Rules | None = None,
+    strict: bool = False,
+    clock: Callable[[], float] = time.perf_counter,
+) -> EmbeddedTagger:
+    """Load the tagger of the package, or another `model` in `folder`. Weights are read at the first text.
 
-
-_Entry = dict[str, list[float] | float]
-
-
-class _Described(TypedDict):
-    """What model.json tells of one language."""
-
-    sha256: str
-    sentiment: _Entry
-    intents: _Entry
-
-
-def _read_description(path: Path) -> dict[str, _Described]:
-    """Read what model.json tells of every language."""
-    file = path / "model.json"
+    throughput: posts a second to keep up with, share: the most the dear tier may read of a batch (nlp/cascade.py).
+    A model that cannot be used is replaced by the tier below, and health() says so; only with `strict`, which reads
+    all weights at once, does it raise ModelFileError naming the file. Without any usable tier it always raises.
+    """
+    chosen, degraded = None, None
+    budget = Budget(posts_per_second=throughput, share=share, clock=clock)
     try:
-        described: dict[str, _Described] = json.loads(file.read_text(encoding="utf-8"))["languages"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelFileError(f"cannot use {file.name} in {path}: {error}") from error
-    return described
-
-
-def _load_heads(file: Path, language: str, described: _Described) -> _Heads:
-    """Load one language's weights, if they are the ones described, and its calibration."""
-    model = load_ngrams(file, language)
-    try:
-        if hashlib.sha256(file.read_bytes()).hexdigest() != described["sha256"]:
-            raise ModelFileError(f"{file.name} in {file.parent} does not have the checksum in model.json")
-        if model.outputs != _OUTPUTS:
-            raise ModelFileError(f"{file.name} in {file.parent} has other labels than this version")
-        return _Heads(
-            model=model,
-            sentiment=_sentiment_head(described["sentiment"]),
-            intents=_intent_head(described["intents"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(f"model.json in {file.parent} is incomplete for {language}: {error!r}") from error
-
-
-def _sentiment_head(entry: _Entry) -> SentimentHead:
-    biases = _numbers(entry["biases"], len(SENTIMENTS))
-    return SentimentHead(
-        temperature=_number(entry["temperature"]),
-        biases=(biases[0], biases[1], biases[2]),
-        threshold=_number(entry["threshold"]),
+        chosen = _open_tier((folder or MODELS) / model, folder)
+        if strict:
+            chosen.load()
+    except ModelFileError as error:
+        if strict:
+            raise
+        degraded = f"{model.replace('-', '.')} is not in use: {error}"
+        log.warning("tagger.degraded %s", degraded)
+    is_dear = isinstance(chosen, EncoderTier)
+    cheap = chosen.below if isinstance(chosen, EncoderTier) else chosen or NgramTier(open_model(MODELS / TIER_0))
+    return EmbeddedTagger(
+        cheap=cheap,
+        dear=chosen if is_dear else None,
+        terms=terms or BrandTerms(),
+        budget=budget,
+        rules=rules,
+        degraded=degraded,
     )
 
 
-def _intent_head(entry: _Entry) -> IntentHead:
-    count = len(INTENTS)
-    return IntentHead(
-        slopes=_numbers(entry["slopes"], count),
-        offsets=_numbers(entry["offsets"], count),
-        leans=_pairs(entry["leans"], count),
-        thresholds=_numbers(entry["thresholds"], count),
-        floor=_number(entry["floor"]),
-    )
+def check_model(model: str = DEFAULT_MODEL, folder: Path | None = None) -> Health:
+    """Whether a model's files are whole, without loading it: some 50 ms."""
+    try:
+        opened = open_model((folder or MODELS) / model)
+        opened.check_files()
+    except ModelFileError as error:
+        return Health(TIER_0.replace("-", "."), f"{model.replace('-', '.')} is not in use: {error}")
+    return Health(opened.name)
 
 
-def _number(value: list[float] | float) -> float:
-    if isinstance(value, list):
-        raise TypeError("a number is a list")
-    return float(value)
+def _open_tier(path: Path, folder: Path | None) -> NgramTier | EncoderTier:
+    opened = open_model(path)
+    if opened.kind == "ngrams":
+        return NgramTier(opened)
+    if opened.kind != "encoder":
+        raise ModelFileError(f'model.json in {path}: no such kind of model: "{opened.kind}"')
+    below = str(opened.described.get("stack") or TIER_0)
+    own = (folder or MODELS) / below
+    return EncoderTier(opened, below=NgramTier(open_model(own if own.is_dir() else MODELS / below)))
 
 
-def _numbers(value: list[float] | float, count: int) -> tuple[float, ...]:
-    if not isinstance(value, list) or len(value) != count:
-        raise TypeError(f"expected {count} numbers")
-    return tuple(float(number) for number in value)
-
-
-def _pairs(value: object, count: int) -> tuple[tuple[float, float], ...]:
-    if not isinstance(value, list) or len(value) != count:
-        raise TypeError(f"expected {count} pairs")
-    return tuple((float(negative), float(positive)) for negative, positive in value)
+def _prepare(
+    texts: Sequence[str], hints: Sequence[str | None] | None, errors: dict[int, str]
+) -> tuple[list[str], tuple[str, ...], NDArray[np.float32]]:
+    """Texts that every later step can take, their languages and how sure those are."""
+    if hints is not None and len(hints) != len(texts):
+        raise ValueError(f"{len(texts)} texts but {len(hints)} language hints")
+    usable = [_usable(text, position, errors) for position, text in enumerate(texts)]
+    return usable, *detect_languages(usable, hints)
 
 
 def _usable(text: object, position: int, errors: dict[int, str]) -> str:
@@ -242,40 +288,21 @@ def _usable(text: object, position: int, errors: dict[int, str]) -> str:
     return clean
 
 
-def _rows_by_heads(codes: Sequence[str], heads: dict[str, _Heads]) -> dict[str, NDArray[np.intp]]:
-    """Rows by the heads that read them; a language without heads goes to the first, and is marked unsure."""
-    fallback = next(iter(heads))
-    rows: dict[str, list[int]] = {}
-    for row, code in enumerate(codes):
-        rows.setdefault(code if code in heads else fallback, []).append(row)
-    return {code: np.array(found, dtype=np.intp) for code, found in rows.items()}
+def _head_languages(codes: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The language whose heads read each text."""
+    foreign = _FOREIGN if _FOREIGN in known else known[0]
+    return [code if code in known else foreign for code in codes]
 
 
-def tags_to_json(tags: Tags, position: int) -> TagsJson:
-    """Give one text's tags as the JSON object the command line writes and the store keeps."""
-    sentiment = tags.sentiment[position]
-    return TagsJson(
-        language=tags.languages[position],
-        sentiment=SentimentTag(
-            label=SENTIMENTS[int(sentiment.argmax())],
-            probabilities=_by_label(SENTIMENTS, sentiment),
-            unsure=bool(tags.sentiment_unsure[position]),
-        ),
-        intents=IntentsTag(
-            labels=list(tags.intent_labels[position]),
-            probabilities=_by_label(INTENTS, tags.intents[position]),
-            unsure=bool(tags.intents_unsure[position]),
-        ),
-        entities=[
-            EntityTag(kind=found.kind, name=found.name, text=found.text, start=found.start, end=found.end)
-            for found in tags.entities[position]
-        ],
-        tagger=tags.tagger,
-    )
-
-
-def _by_label(labels: Sequence[str], row: NDArray[np.float32]) -> dict[str, float]:
-    return {label: round(float(value), 6) for label, value in zip(labels, row, strict=True)}
-
-
-__all__ = ["DEFAULT_MODEL", "EmbeddedTagger", "TagsJson", "load_tagger", "tags_to_json"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "EmbeddedTagger",
+    "Health",
+    "RawScores",
+    "Rules",
+    "TagsJson",
+    "check_model",
+    "load_tagger",
+    "tags_to_json",
+]

@@ -9,6 +9,7 @@ whole numbers, every other step works on one text alone: with one length a batch
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -70,7 +71,7 @@ class _Graph:
     def whole(self, *values: int) -> str:
         return self.constant(np.array(values, dtype=np.int64))
 
-    def add(self, kind: str, inputs: list[str], **options: float) -> str:
+    def add(self, kind: str, inputs: list[str], **options: Any) -> str:
         """Append a node with one output, and give its name."""
         own = {"MatMulIntegerToFloat", "MultiHeadAttention", "BiasGelu"}
         name = f"t{len(self._nodes)}"

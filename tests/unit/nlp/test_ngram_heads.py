@@ -12,7 +12,8 @@ from nlp.corpus.check import load_corpus
 from nlp.evaluate import label_f1, labels_to_rows, macro_f1
 from nlp.features import tokenise
 from nlp.lexicon import load_lists, parse_lexicon, polarity_of
-from nlp.ngrams import BLOCKS, ModelFileError, NgramModel, load_ngrams, post_features
+from nlp.model_files import ModelFileError
+from nlp.ngrams import BLOCKS, NgramModel, load_ngrams, post_features
 from nlp.pipeline import MODELS, load_tagger
 
 MODEL = MODELS / "ngrams-v1"
@@ -65,7 +66,7 @@ def test_scores_equal_the_plain_way(language: str) -> None:
 @pytest.mark.parametrize("language", ["it", "en"])
 def test_sentiment_of_plain_posts_not_in_the_corpus(language: str) -> None:
     texts, gold = zip(*HELD_OUT[language], strict=True)
-    tags = load_tagger().tag(texts)
+    tags = load_tagger(model="ngrams-v1").tag(texts)
     right = [SENTIMENTS[int(row.argmax())] == label for row, label in zip(tags.sentiment, gold, strict=True)]
     assert sum(right) >= 8
     assert tags.languages == (language,) * len(texts)
@@ -74,7 +75,7 @@ def test_sentiment_of_plain_posts_not_in_the_corpus(language: str) -> None:
 @pytest.mark.parametrize("language", ["it", "en"])
 def test_every_label_is_learnt(language: str) -> None:
     posts = [post for post in load_corpus() if post.language == language]
-    tags = load_tagger().tag([post.text for post in posts], [language] * len(posts))
+    tags = load_tagger(model="ngrams-v1").tag([post.text for post in posts], [language] * len(posts))
     gold = np.array([SENTIMENTS.index(post.sentiment) for post in posts])
     assert macro_f1(gold, tags.sentiment.argmax(axis=1), 3) > 0.7  # held near the prior, not learnt by heart
     scores = label_f1(
@@ -85,7 +86,7 @@ def test_every_label_is_learnt(language: str) -> None:
 
 def test_unsure_posts_are_less_often_right() -> None:
     posts = load_corpus()
-    tags = load_tagger().tag([post.text for post in posts])
+    tags = load_tagger(model="ngrams-v1").tag([post.text for post in posts])
     right = tags.sentiment.argmax(axis=1) == [SENTIMENTS.index(post.sentiment) for post in posts]
     unsure = tags.sentiment_unsure
     assert 0.005 < unsure.mean() < 0.6
@@ -97,12 +98,12 @@ def test_a_torn_or_missing_file_is_named(tmp_path: Path) -> None:
     shutil.copytree(MODEL, folder)
     (folder / "it.npz").write_bytes((folder / "it.npz").read_bytes()[:500])
     with pytest.raises(ModelFileError, match=r"it\.npz"):
-        load_tagger(folder=tmp_path)
+        load_tagger(model="ngrams-v1", folder=tmp_path, strict=True)
     (folder / "model.json").write_text("{", encoding="utf-8")
     with pytest.raises(ModelFileError, match=r"model\.json"):
-        load_tagger(folder=tmp_path)
+        load_tagger(model="ngrams-v1", folder=tmp_path, strict=True)
     with pytest.raises(ModelFileError, match="nowhere"):
-        load_tagger(model="nowhere", folder=tmp_path)
+        load_tagger(model="nowhere", folder=tmp_path, strict=True)
 
 
 def test_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_a_file_that_was_changed_is_refused(tmp_path: Path) -> None:
     shutil.copytree(MODEL, folder)
     shutil.copy(folder / "it.npz", folder / "en.npz")
     with pytest.raises(ModelFileError, match="checksum"):
-        load_tagger(folder=tmp_path)
+        load_tagger(model="ngrams-v1", folder=tmp_path, strict=True)
 
 
 def test_the_model_is_small_and_holds_no_pickles() -> None:

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from nlp.base import INTENTS, SENTIMENTS, Tagger
+from nlp.base import EMOTIONS, INTENTS, SENTIMENTS, Tagger
 from nlp.entities import BrandTerms
-from nlp.pipeline import load_tagger, tags_to_json
+from nlp.pipeline import DEFAULT_MODEL, load_tagger, tags_to_json
 
 POSTS = (
     "Lumea, due giorni senza internet e nessuno risponde. Vergogna",
@@ -92,18 +92,34 @@ def test_other_languages_are_always_unsure(tagger: Tagger) -> None:
     assert tags.languages == ("fr",)
     assert tags.sentiment_unsure[0]
     assert tags.intents_unsure[0]
+    assert tags.strange == {0}
+    assert tags_to_json(tags, 0)["understood"] is False
 
 
 def test_json_has_exactly_the_published_shape(tagger: Tagger) -> None:
     tags = tagger.tag(POSTS)
     found = json.loads(json.dumps(tags_to_json(tags, 0)))
-    assert list(found) == ["language", "sentiment", "intents", "entities", "tagger"]
+    assert list(found) == [
+        "language",
+        "understood",
+        "sentiment",
+        "emotion",
+        "intents",
+        "toxicity",
+        "urgency",
+        "entities",
+        "tagger",
+    ]
     assert found["language"] == "it"
+    assert found["understood"] is True
+    assert list(found["emotion"]["probabilities"]) == list(EMOTIONS)
+    assert list(found["urgency"]) == ["level", "probabilities", "unsure"]
+    assert list(found["toxicity"]) == ["toxic", "probability", "unsure"]
     assert list(found["sentiment"]) == ["label", "probabilities", "unsure"]
     assert list(found["sentiment"]["probabilities"]) == list(SENTIMENTS)
     assert list(found["intents"]) == ["labels", "probabilities", "unsure"]
     assert list(found["intents"]["probabilities"]) == list(INTENTS)
-    assert found["tagger"] == tagger.name == "ngrams.v1"
+    assert found["tagger"] == tagger.name == DEFAULT_MODEL.replace("-", ".")
     assert found["entities"] == [{"kind": "brand", "name": "Lumea", "text": "Lumea", "start": 0, "end": 5}]
 
 
