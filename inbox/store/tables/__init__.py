@@ -17,6 +17,7 @@ from inbox.store.tables.post import Correction, Post, PostSource, PostTags, Tomb
 from inbox.store.tables.reply import Attempt, Reply, ReplyLease
 from inbox.store.tables.reputation import Cell, DirtyBucket
 from inbox.store.tables.source import PollRun, Quarantine, RateBucket, Source
+from inbox.store.tables.tag_rule import TagRule
 from inbox.store.tables.topic import PostTopic, Topic
 from inbox.store.tables.user import SignIn, SignInFailure, SystemValue, Team, TeamMember, User
 
@@ -50,6 +51,7 @@ __all__ = [
     "SlaEvent",
     "Source",
     "SystemValue",
+    "TagRule",
     "Team",
     "TeamMember",
     "Tombstone",

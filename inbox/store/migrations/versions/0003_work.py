@@ -71,6 +71,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "name", name=op.f("uq_label_brand_id_name")),
     )
     op.create_table(
+        "tag_rule",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("terms", sa.JSON(), nullable=False),
+        sa.Column("forces", sa.JSON(), nullable=False),
+        sa.Column("forbids", sa.JSON(), nullable=False),
+        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("not_with", sa.JSON(), nullable=False),
+        sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["brand_id"], ["brand.id"], name=op.f("fk_tag_rule_brand_id_brand"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_rule")),
+        sa.UniqueConstraint("brand_id", "name", name=op.f("uq_tag_rule_brand_id_name")),
+    )
+    op.create_index("ix_tag_rule_order", "tag_rule", ["brand_id", "position", "id"], unique=False)
+    op.create_table(
         "topic",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -348,6 +370,8 @@ def downgrade() -> None:
     op.drop_table("assignment")
     op.drop_index("ix_topic_brand", table_name="topic")
     op.drop_table("topic")
+    op.drop_index("ix_tag_rule_order", table_name="tag_rule")
+    op.drop_table("tag_rule")
     op.drop_table("label")
     op.drop_index(
         "uq_adaptation_active",
