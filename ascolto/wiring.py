@@ -101,6 +101,7 @@ def _load_tagger(store: Store) -> Tagger:
 
 
 def _load_topic_space() -> TopicSpace | None:
+    from nlp.pipeline import MODELS, TIER_1
     from nlp.topic_space import load_topic_space
 
-    return load_topic_space()
+    return load_topic_space(MODELS / TIER_1)

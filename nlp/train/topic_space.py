@@ -65,7 +65,7 @@ def read_texts(public: Path, *, seed: int = 5) -> Texts:
     return found
 
 
-def unit(rows: NDArray[np.float32]) -> Vectors:
+def unit(rows: NDArray[np.floating]) -> Vectors:
     """Rows of unit length."""
     scaled: Vectors = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
     return scaled
