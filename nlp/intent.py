@@ -37,12 +37,17 @@ class IntentHead:
 
     def choose(self, probabilities: NDArray[np.float32]) -> tuple[tuple[str, ...], ...]:
         """One to three intents a row, strongest first relative to its threshold; spam and other stand alone."""
-        ratios = probabilities / np.array(self.thresholds, dtype=np.float32)
-        return tuple(_choose_row(row) for row in ratios)
+        return choose_intents(probabilities, self.thresholds)
 
     def unsure(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
         """(n,) bool: no intent is likely enough to be trusted."""
         return np.asarray(probabilities.max(axis=1) < self.floor)
+
+
+def choose_intents(probabilities: NDArray[np.float32], thresholds: tuple[float, ...]) -> tuple[tuple[str, ...], ...]:
+    """One to three intents a row of (n, 10), strongest first relative to its threshold; spam and other stand alone."""
+    ratios = probabilities / np.array(thresholds, dtype=np.float32)
+    return tuple(_choose_row(row) for row in ratios)
 
 
 def _choose_row(ratios: NDArray[np.float32]) -> tuple[str, ...]:

@@ -33,8 +33,8 @@ class Shift:
 class Spread:
     """How far from its prior a fit is believed to lie: standard deviations of the scale and of each shift."""
 
-    scale: float = 0.25
-    shift: float = 0.7
+    scale: float = 0.2
+    shift: float = 0.5
 
 
 def unchanged(classes: int) -> Shift:
@@ -102,11 +102,11 @@ def _newton_step(theta: Array, logits: Array, wanted: Array, weights: Array, cen
     # The curvature of row i is J'(diag p - pp')J with J = [logits | identity].
     weighted = weights[:, None] * shares
     mean = (shares * logits).sum(axis=1, keepdims=True)
-    curvature = np.diag(precision).astype(np.float64)
+    curvature: Array = np.zeros((len(theta), len(theta)), dtype=np.float64)
+    np.fill_diagonal(curvature, precision)
     curvature[0, 0] += float((weighted * logits * (logits - mean)).sum())
     across = (weighted * (logits - mean)).sum(axis=0)
     curvature[0, 1:] += across
     curvature[1:, 0] += across
     curvature[1:, 1:] += np.diag(weighted.sum(axis=0)) - weighted.T @ shares
-    step: Array = np.linalg.solve(curvature, gradient)
-    return step
+    return np.asarray(np.linalg.solve(curvature, gradient), dtype=np.float64)
