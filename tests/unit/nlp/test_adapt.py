@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nlp.adapt import (
     LABELS,
     TASKS,
-    AdaptedTagger,
     Adaptation,
+    AdaptedTagger,
     Gold,
     Refit,
     TaskShift,
