@@ -160,6 +160,8 @@ class EmbeddedTagger:
             if self._budget.is_unlimited:
                 self._fill(self._cheap, every, texts, heads, answers)
             read = every[:0]
+        else:
+            self._degraded = None if len(read) else self._degraded
         if self._dear is None:
             return self._cheap.name, {}
         return dear.name, dict.fromkeys(np.setdiff1d(every, read).tolist(), self._cheap.name)
