@@ -12,6 +12,7 @@ from ascolto.cli import (
     keeping,
     people,
     replying,
+    retagging,
     running,
     setting_up,
     sources,
@@ -34,7 +35,7 @@ def create_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_global_options)
-    for module in (setting_up, running, importing, tagging, exporting, keeping):
+    for module in (setting_up, running, importing, tagging, retagging, exporting, keeping):
         module.add_to(app)
     for name, group in (
         ("source", sources.group),

@@ -19,7 +19,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ascolto.jobs import handlers
-from ascolto.jobs.handlers import Done
+from ascolto.jobs.done import Done
 from ascolto.wiring import House
 from inbox.replies.reconcile import recover_interrupted
 from inbox.store.queries.sources import list_polled

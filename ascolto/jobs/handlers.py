@@ -6,19 +6,18 @@ after a crash, does no harm: row state is the truth, a job is only a nudge.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from ascolto.jobs.done import Done
+from ascolto.jobs.tag_steps import retag, tag
 from ascolto.wiring import House
 from inbox.listening.ingest import quarantine
 from inbox.listening.poll import poll_source
 from inbox.listening.refresh import refresh_posts
-from inbox.listening.tag_attempts import GivingUp, begin_tagging, break_off_tagging, plan_tagging
-from inbox.listening.tagging import due_for_tagging, tag_posts
 from inbox.listening.validation import Refused
 from inbox.replies.outbox import due_replies
 from inbox.replies.publish import look_again, publish_reply
@@ -32,11 +31,11 @@ from inbox.store.tables import Post
 from inbox.store.types import PostState, ReplyState
 from inbox.triage.routing import RouteReport, due_for_routing, route_posts
 from inbox.triage.routing import sweep as sweep_conversations
-from nlp.base import Tagger
+
+__all__ = ["retag", "tag"]  # steps of ascolto/jobs/tag_steps.py, called beside those here
 
 log = structlog.get_logger(__name__)
 
-AfterTagging = Callable[[Session, Sequence[int]], None]
 ROUTE_BATCH = 256
 PUBLISH_BATCH = 50
 BUCKET_BATCH = 20
@@ -46,15 +45,6 @@ MANY = 50
 PARALLEL_SOURCES = 4
 # UTC; networks ask that deletions are followed within a day.
 COSTLY_REFRESH_HOUR = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a handler did: rows moved on, steps that may have become due, whether more of its own is waiting."""
-
-    rows: int = 0
-    due: tuple[str, ...] = ()
-    has_more: bool = False
 
 
 def due_polls(house: House, limit: int = 100) -> list[int]:
@@ -77,37 +67,6 @@ def poll(house: House, source_id: int, *, store: Store | None = None) -> Done:
         house.bus.publish("source", {"id": source_id})
     is_new = report.stored > 0 or report.edited > 0
     return Done(rows=report.stored, due=("tag", "route", "roll_up") if is_new else ())
-
-
-def tag(
-    house: House,
-    limit: int | None = None,
-    *,
-    post_ids: Sequence[int] | None = None,
-    then: AfterTagging | None = None,
-) -> Done:
-    """Tag a batch of posts: these, or the oldest waiting. `then` is told the tagged ids before each commit.
-
-    What took a tagging process down again and again is tried alone, then given up (inbox/listening/tag_attempts.py).
-    """
-    size = limit or house.settings.tag_batch
-    ids = list(post_ids) if post_ids is not None else _due(house, due_for_tagging, size)
-    if not ids:
-        return Done()
-    tagger = house.tagger  # loaded outside the transaction: the first time takes seconds
-    with house.store.write() as session:
-        plan = plan_tagging(session, ids)
-    tagged = 0
-    if plan.hopeless:
-        log.error("tag.given_up", posts=plan.hopeless)
-        tagged += _tag_batch(house, plan.hopeless, GivingUp(), then)
-    if plan.together:
-        tagged += _tag_batch(house, plan.together, tagger, then)
-    for post_id in plan.alone:
-        with house.store.write(durable=True) as session:
-            begin_tagging(session, [post_id])
-        tagged += _tag_batch(house, [post_id], tagger, then)
-    return Done(rows=tagged, due=("route", "roll_up"), has_more=post_ids is None and len(ids) >= size)
 
 
 def route(house: House, limit: int = ROUTE_BATCH, *, post_ids: Sequence[int] | None = None) -> Done:
@@ -266,20 +225,6 @@ def _publish_lane(house: House, reply_ids: Sequence[int], unknown: set[int]) -> 
     return sent
 
 
-def _tag_batch(house: House, post_ids: Sequence[int], tagger: Tagger, then: AfterTagging | None) -> int:
-    # One transaction; gives how many posts were tagged.
-    try:
-        with house.store.write() as session:
-            tagged = tag_posts(session, post_ids, tagger, house.clock())
-            if then is not None:
-                then(session, tagged)
-    except Exception:
-        with house.store.write() as session:
-            break_off_tagging(session, post_ids)
-        raise
-    return len(tagged)
-
-
 def _route_or_halve(house: House, post_ids: Sequence[int]) -> list[RouteReport]:
     try:
         with house.store.write() as session:
@@ -322,6 +267,7 @@ TICKS: dict[str, timedelta] = {
     "roll_up": timedelta(seconds=5),
     "sweep": timedelta(seconds=15),
     "topics": timedelta(seconds=30),
+    "retag": timedelta(seconds=20),
     "refresh": timedelta(hours=1),
 }
 STEPS: dict[str, Callable[[House], Done]] = {
@@ -331,5 +277,6 @@ STEPS: dict[str, Callable[[House], Done]] = {
     "roll_up": roll_up,
     "sweep": sweep,
     "topics": find_topics,
+    "retag": retag,
     "refresh": refresh_all,
 }

@@ -20,7 +20,7 @@ from procrastinate.jobs import Job, Status
 from sqlalchemy.orm import Session
 
 from ascolto.jobs import handlers
-from ascolto.jobs.handlers import Done
+from ascolto.jobs.done import Done
 from ascolto.jobs.queue import QUEUE_OF, QUEUES, Enqueuer, prepare_queue, queue_conninfo
 from ascolto.jobs.schedule import FEED_SECONDS, Schedule
 from ascolto.wiring import House
@@ -89,6 +89,9 @@ class _Steps:
 
     def topics(self) -> None:
         self._follow("topics", handlers.find_topics(self._house))
+
+    def retag(self) -> None:
+        self._follow("retag", handlers.retag(self._house))
 
     def refresh(self, source_id: int) -> None:
         self._follow("refresh", handlers.refresh(self._house, source_id))

@@ -25,8 +25,12 @@ QUEUE_OF = {
     "publish": "publish",
     "roll_up": "report",
     "sweep": "report",
+    "topics": "report",
+    "retag": "tag",
     "refresh": "poll",
 }
+# Jobs of a queue are taken by priority, then by age; 0 where nothing stands here.
+PRIORITY_OF = {"retag": -10}
 BATCH = 500
 # Where we note which of the library's versions the tables are of.
 SCHEMA_KEY = "procrastinate.schema"
@@ -82,6 +86,7 @@ class Enqueuer:
         self._app.configure_task(
             f"ascolto.{step}",
             queue=QUEUE_OF[step],
+            priority=PRIORITY_OF.get(step, 0),
             queueing_lock=queueing_lock,
             lock=lock,
             connection=driver,

@@ -80,6 +80,7 @@ class Schedule:
             yield "sweep"
             if list_waiting(session, 1):
                 yield "topics"
+            yield "retag"
 
     def _lead(self, holds_lock: Callable[[], bool], chores: Callable[[int], None] | None) -> None:
         number = 0

@@ -164,23 +164,32 @@ def text_to_tag(title: str, text: str) -> str:
     return f"{title}\n{text}".strip()
 
 
+_TO_TAG = (
+    Post.id,
+    Post.brand_id,
+    Post.text,
+    Post.title,
+    Post.language_hint,
+    Post.language,
+    Post.created_at,
+    Post.tag_attempts,
+)
+
+
 def list_texts_to_tag(session: Session, post_ids: Sequence[int]) -> list[TextToTag]:
     """Give those of these posts that still wait for tags, locked against a second tagger."""
     query = (
-        sa.select(
-            Post.id,
-            Post.brand_id,
-            Post.text,
-            Post.title,
-            Post.language_hint,
-            Post.language,
-            Post.created_at,
-            Post.tag_attempts,
-        )
+        sa.select(*_TO_TAG)
         .where(is_one_of(session, Post.id, post_ids), Post.state == PostState.NEW)
         .order_by(Post.id)
         .with_for_update(skip_locked=True)
     )
+    return [TextToTag(*row) for row in session.execute(query)]
+
+
+def list_texts(session: Session, post_ids: Sequence[int]) -> list[TextToTag]:
+    """Give these posts as the tagger sees them, in whatever state, locked against other writers."""
+    query = sa.select(*_TO_TAG).where(is_one_of(session, Post.id, post_ids)).order_by(Post.id).with_for_update()
     return [TextToTag(*row) for row in session.execute(query)]
 
 

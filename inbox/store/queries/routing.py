@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from inbox.store.queries.conversation_view import EventView
+from inbox.store.statements import is_one_of
 from inbox.store.tables import (
     Assignment,
     AuditEvent,
@@ -34,7 +35,7 @@ def conversations_of(session: Session, conversation_ids: Sequence[int]) -> list[
     rows = session.execute(
         sa.select(Conversation, Brand)
         .join(Brand, Brand.id == Conversation.brand_id)
-        .where(Conversation.id.in_(conversation_ids))
+        .where(is_one_of(session, Conversation.id, conversation_ids))
         .order_by(Conversation.id),
         execution_options={"populate_existing": True},
     )

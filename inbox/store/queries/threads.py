@@ -151,6 +151,12 @@ def list_conversations_by_id(session: Session, ids: Sequence[int]) -> list[Known
     return [KnownConversation(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
 
 
+def conversations_of_posts(session: Session, post_ids: Sequence[int]) -> list[int]:
+    """Give the conversations these posts are in."""
+    query = sa.select(Post.conversation_id).where(is_one_of(session, Post.id, post_ids)).distinct()
+    return sorted(found for found in session.scalars(query) if found is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """What a conversation's counts need of each of its posts."""

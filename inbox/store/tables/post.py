@@ -85,8 +85,8 @@ class PostTags(Base):
     """
 
     __tablename__ = "post_tags"
-    # Which tagger's tags stand, and the newest posts among them: re-tagging and health walk it.
-    __table_args__ = (sa.Index("ix_post_tags_tagger", "tagger", "post_id"),)
+    # Which tagger's tags stand, and the newest posts among them: re-tagging walks it.
+    __table_args__ = (sa.Index("ix_post_tags_tagger", "brand_id", "tagger", "post_id"),)
 
     brand_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     post_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("post.id", ondelete="CASCADE"), primary_key=True)

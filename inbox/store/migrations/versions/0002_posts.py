@@ -206,7 +206,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["post_id"], ["post.id"], name=op.f("fk_post_tags_post_id_post"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("brand_id", "post_id", name=op.f("pk_post_tags")),
     )
-    op.create_index("ix_post_tags_tagger", "post_tags", ["tagger", "post_id"], unique=False)
+    op.create_index("ix_post_tags_tagger", "post_tags", ["brand_id", "tagger", "post_id"], unique=False)
     create_search_index(op.get_bind())
 
 
