@@ -27,7 +27,7 @@ from nlp.refit import Array
 
 LEAST_LABELS = 30  # of one task, given by people
 CLEAR = 1.28  # standard errors the gain in likelihood must exceed: one chance in ten
-_ROUNDS = 500
+_ROUNDS = 300
 _SEED = 11
 _EVEN = 1e-9
 _TENTHS = 10
