@@ -4,9 +4,6 @@ The public sets are not part of the project: the training command is given their
 clause are not even read here.
 """
 
-import html
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +13,8 @@ from numpy.typing import NDArray
 
 from nlp.base import INTENTS, SENTIMENTS
 from nlp.corpus.check import LabelledPost
-
-_KEY = re.compile(r"https?\S*|@\w+|\W+")
-_SHINGLE = 4  # words
-_SHARED = 0.34  # of a text's shingles; the sets write addresses and handles differently, and cut texts short
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-JUDGED = ("umsab/english_val.jsonl", "umsab/italian_val.jsonl", "tweeteval_sentiment/val.jsonl")
+from nlp.train.cleaning import clean_tweet, read_lines, text_key
+from nlp.train.judged import judged_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +27,6 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.texts)
-
-
-def text_key(text: str) -> str:
-    """Give the key under which two texts are the same: letters and digits only, no addresses and handles."""
-    return _KEY.sub("", clean_tweet(text).lower())
-
-
-def clean_tweet(text: str) -> str:
-    """Undo the escapes the public files carry."""
-    plain = _ESCAPE.sub(lambda match: chr(int(match.group(1), 16)), text)
-    plain = html.unescape(plain).replace('""', '"').encode("utf-8", "ignore").decode("utf-8")
-    return plain.replace("\\n", " ").strip()
-
-
-def read_lines(path: Path) -> list[dict[str, object]]:
-    """Read a JSONL file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-class JudgedTexts:
-    """Every text that figures are reported on: none of them, nor a retweet or a cut of one, may be learnt from."""
-
-    def __init__(self, folder: Path) -> None:
-        texts = [str(row["text"]) for name in JUDGED for row in read_lines(folder / name)]
-        self._keys = frozenset(text_key(text) for text in texts)
-        self._shingles = frozenset(shingle for text in texts for shingle in _shingles(text))
-
-    def __contains__(self, text: str) -> bool:
-        if text_key(text) in self._keys:
-            return True
-        found = _shingles(text)
-        return bool(found) and sum(shingle in self._shingles for shingle in found) >= _SHARED * len(found)
-
-
-def _shingles(text: str) -> list[tuple[str, ...]]:
-    words = [word for word in _KEY.sub(" ", clean_tweet(text).lower()).split() if word != "rt"]
-    return [tuple(words[at : at + _SHINGLE]) for at in range(len(words) - _SHINGLE + 1)]
 
 
 def own_examples(posts: Iterable[LabelledPost]) -> Examples:
@@ -87,7 +43,7 @@ def own_examples(posts: Iterable[LabelledPost]) -> Examples:
 
 def public_sentiment(folder: Path) -> Examples:
     """English posts labelled with sentiment (SemEval-2017), less every judged text."""
-    forbidden = JudgedTexts(folder)
+    forbidden = judged_texts(folder)
     seen: set[str] = set()
     texts: list[str] = []
     labels: list[int] = []

@@ -24,7 +24,7 @@ from nlp.evaluate import (
     macro_f1,
 )
 from nlp.pipeline import MODELS, load_tagger
-from nlp.train.data import clean_tweet, read_lines
+from nlp.train.cleaning import clean_tweet, read_lines
 from nlp.train.first import Lesson, calibrate, prepare
 from nlp.train.linear import out_of_fold
 
