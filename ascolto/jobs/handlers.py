@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from ascolto.jobs.adapt_steps import adapt
 from ascolto.jobs.done import Done
 from ascolto.jobs.tag_steps import retag, tag
 from ascolto.wiring import House
@@ -32,7 +33,7 @@ from inbox.store.types import PostState, ReplyState
 from inbox.triage.routing import RouteReport, due_for_routing, route_posts
 from inbox.triage.routing import sweep as sweep_conversations
 
-__all__ = ["retag", "tag"]  # steps of ascolto/jobs/tag_steps.py, called beside those here
+__all__ = ["adapt", "retag", "tag"]  # steps of modules of their own, called beside those here
 
 log = structlog.get_logger(__name__)
 
@@ -268,6 +269,7 @@ TICKS: dict[str, timedelta] = {
     "sweep": timedelta(seconds=15),
     "topics": timedelta(seconds=30),
     "retag": timedelta(seconds=20),
+    "adapt": timedelta(seconds=30),
     "refresh": timedelta(hours=1),
 }
 STEPS: dict[str, Callable[[House], Done]] = {
@@ -278,5 +280,6 @@ STEPS: dict[str, Callable[[House], Done]] = {
     "sweep": sweep,
     "topics": find_topics,
     "retag": retag,
+    "adapt": adapt,
     "refresh": refresh_all,
 }

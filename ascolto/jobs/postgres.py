@@ -90,6 +90,9 @@ class _Steps:
     def topics(self) -> None:
         self._follow("topics", handlers.find_topics(self._house))
 
+    def adapt(self) -> None:
+        self._follow("adapt", handlers.adapt(self._house))
+
     def retag(self) -> None:
         self._follow("retag", handlers.retag(self._house))
 

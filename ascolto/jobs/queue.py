@@ -27,10 +27,11 @@ QUEUE_OF = {
     "sweep": "report",
     "topics": "report",
     "retag": "tag",
+    "adapt": "tag",
     "refresh": "poll",
 }
 # Jobs of a queue are taken by priority, then by age; 0 where nothing stands here.
-PRIORITY_OF = {"retag": -10}
+PRIORITY_OF = {"retag": -10, "adapt": -5}
 BATCH = 500
 # Where we note which of the library's versions the tables are of.
 SCHEMA_KEY = "procrastinate.schema"

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ascolto.jobs import handlers
 from ascolto.jobs.queue import Enqueuer
 from ascolto.wiring import House
+from inbox.listening.adaptation import has_enough_labels
 from inbox.listening.tagging import due_for_tagging
 from inbox.reputation.rollups import due_buckets
 from inbox.reputation.topics import list_waiting
@@ -81,6 +82,8 @@ class Schedule:
             if list_waiting(session, 1):
                 yield "topics"
             yield "retag"
+            if has_enough_labels(session):
+                yield "adapt"
 
     def _lead(self, holds_lock: Callable[[], bool], chores: Callable[[int], None] | None) -> None:
         number = 0

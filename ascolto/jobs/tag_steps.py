@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ascolto.jobs.done import Done
 from ascolto.wiring import House
+from inbox.listening.adaptation import taggers_of_brands
 from inbox.listening.retagging import Taggers, is_fit, retag_some
 from inbox.listening.tag_attempts import GivingUp, begin_tagging, break_off_tagging, plan_tagging
 from inbox.listening.tag_rows import read_tags
@@ -55,8 +56,9 @@ def tag(
 
 
 def taggers(house: House) -> Taggers:
-    """Give the tagger in use; no brand has one of its own."""
-    return Taggers(house.tagger, {})
+    """Give the tagger in use, and those of brands that have an adaptation over it."""
+    with house.store.read() as session:
+        return Taggers(house.tagger, taggers_of_brands(session, house.tagger))
 
 
 def retag(house: House) -> Done:

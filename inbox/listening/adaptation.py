@@ -70,6 +70,11 @@ def tagger_name(row: Adaptation) -> str:
     return f"{row.base}+b{row.version}"
 
 
+def has_enough_labels(session: Session) -> bool:
+    """Whether any brand has enough labels of any task at all: a cheap question, before the tagger is needed."""
+    return queries.has_gold(session, TASKS, EVERY)
+
+
 def due_brands(session: Session, tagger: Tagger) -> list[int]:
     """Give the brands with enough new labels of some task to fit anew; none where the tagger cannot be adapted."""
     if calibration_of(tagger) is None:
@@ -248,6 +253,7 @@ __all__ = [
     "dismiss",
     "due_brands",
     "fit",
+    "has_enough_labels",
     "keep",
     "missing_labels",
     "read_lesson",

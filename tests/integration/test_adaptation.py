@@ -1,24 +1,29 @@
 """Adaptations on both databases: fitted every thirty labels, used or refused, audited, undone, safe beside others."""
 
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from ascolto.jobs import handlers
+from ascolto.jobs.done import Done
 from inbox.errors import ConflictError, NotFoundError
 from inbox.listening import adaptation
 from inbox.listening.adaptation import activate, adapt_brand, dismiss, due_brands, taggers_of_brands, undo
 from inbox.store.engine import Store
 from inbox.store.queries.adaptations import list_adaptations
-from inbox.store.tables import Adaptation, AuditEvent, Post
-from inbox.store.types import AdaptationState
+from inbox.store.tables import Adaptation, AuditEvent, Brand, Post, PostTags
+from inbox.store.types import AdaptationState, PostState
 from nlp.held_back import Verdict, report_from_json
 from tests.adaptation_factory import ReadingTagger, say, seed_labels
 from tests.conftest import FakeClock
+from tests.jobs_factory import make_house
 from tests.listening_factory import WordTagger
-from tests.triage_factory import make_user
+from tests.triage_factory import make_brand, make_identity, make_post, make_user
 
 
 def states(store: Store, brand_id: int) -> dict[int, str]:
@@ -34,8 +39,6 @@ def fit(store: Store, brand_id: int, clock: FakeClock) -> Adaptation:
 
 def label_more(store: Store, brand_id: int, clock: FakeClock, count: int) -> None:
     """People label the next posts as the machine has them."""
-    from datetime import timedelta
-
     clock.advance(timedelta(hours=1))
     with store.write() as session:
         done = sa.select(adaptation.queries.Correction.post_id)
@@ -187,3 +190,44 @@ def test_each_text_is_read_once_however_many_labels_it_has(store: Store, clock: 
     tagger = ReadingTagger()
     assert adapt_brand(store, brand_id, tagger, clock()) is not None
     assert sum(tagger.calls) <= 100
+
+
+def test_the_job_fits_what_is_due_and_new_posts_are_read_under_the_new_name(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    brand_id = seed_labels(store, clock())
+    tagger = ReadingTagger()
+    house = replace(make_house(store, tmp_path, clock=clock), load_tagger=lambda _store: tagger)
+    assert handlers.adapt(house) == Done(rows=1, due=("retag",))
+    assert handlers.adapt(house).rows == 0, "nothing is due any more"
+    with store.write() as session:
+        brand = session.get_one(Brand, brand_id)
+        other = make_brand(session, now=clock(), slug="altra")
+        new = [
+            make_post(
+                session, one, make_identity(session, one, now=clock(), handle="bea"), now=clock(), external_id="new",
+                text="[0.34, 0.33, 0.33]", state=PostState.NEW,
+            ).id
+            for one in (brand, other)
+        ]  # fmt: skip
+    assert handlers.tag(house).rows == 2
+    with store.read() as session:
+        names = [
+            session.get_one(PostTags, (one, post)).tagger for one, post in zip((brand_id, other.id), new, strict=True)
+        ]
+    assert names == ["encoder.v9+b1", "encoder.v9"]
+    with store.write() as session:
+        (row,) = list_adaptations(session, brand_id)
+        undo(session, row.id, user_id=someone(session, clock()), now=clock())
+    while handlers.retag(house).rows:
+        pass
+    with store.read() as session:
+        assert set(session.scalars(sa.select(PostTags.tagger))) == {"encoder.v9"}, "undone, all is read as shipped"
+
+
+def test_the_job_asks_for_no_tagger_before_there_are_labels(store: Store, clock: FakeClock, tmp_path: Path) -> None:
+    def refuse(_store: Store) -> ReadingTagger:
+        raise AssertionError("the tagger is heavy: not before it is needed")
+
+    house = replace(make_house(store, tmp_path, clock=clock), load_tagger=refuse)
+    assert handlers.adapt(house) == Done()

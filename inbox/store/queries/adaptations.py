@@ -103,6 +103,18 @@ def count_new_gold(session: Session, base: str, tasks: Sequence[str]) -> dict[in
     return found
 
 
+def has_gold(session: Session, tasks: Sequence[str], least: int) -> bool:
+    """Whether some brand has so many labels of one task."""
+    statement = (
+        sa.select(Correction.brand_id)
+        .where(Correction.task.in_(tasks))
+        .group_by(Correction.brand_id, Correction.task)
+        .having(sa.func.count() >= least)
+        .limit(1)
+    )
+    return session.scalar(statement) is not None
+
+
 def list_gold(session: Session, brand_id: int, tasks: Sequence[str]) -> list[GoldRow]:
     """Give people's labels of a brand's posts by others, the newest first, up to MOST_GOLD a task."""
     found: list[GoldRow] = []
