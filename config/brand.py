@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from config.brand_rules import Homonym, LabelRule, Name, Part
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
 )  # fmt: skip
 Language = Literal["it", "en"]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60)]
 _SHIFT = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-(([01]\d|2[0-3]):([0-5]\d)|24:00)$")
 MAX_BYTES = 1_000_000
@@ -34,16 +35,15 @@ class BrandFileError(Exception):
     """The brand file cannot be used; the message names the file, the field and what is wrong."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Term(_Part):
+class Term(Homonym):
     """A name people call the brand or a product by, with the forms they write it in."""
 
     name: Name = Field(description="The name as you write it yourselves")
     forms: tuple[Name, ...] = Field(
         default=(), description="Other ways people write it: without accents, abbreviated, misspelt"
+    )
+    capital_is_enough: bool = Field(
+        default=False, description="With context: a capital within a sentence will do in place of a context word"
     )
 
     @property
@@ -52,7 +52,7 @@ class Term(_Part):
         return tuple(dict.fromkeys((self.name, *self.forms)))
 
 
-class Competitor(_Part):
+class Competitor(Homonym):
     """A brand we compare ourselves with; heard, never answered."""
 
     slug: Slug = Field(description="Short name for addresses and commands")
@@ -61,14 +61,14 @@ class Competitor(_Part):
     products: tuple[Term, ...] = Field(default=(), description="Their products worth recognising")
 
 
-class Holiday(_Part):
+class Holiday(Part):
     """A day on which no clock runs."""
 
     date: dt.date = Field(description="The day")
     name: str = Field(default="", description="What it is called; for people")
 
 
-class BrandFile(_Part):
+class BrandFile(Part):
     """One own brand, as its file describes it."""
 
     slug: Slug = Field(description="Short name for addresses and commands")
@@ -83,6 +83,7 @@ class BrandFile(_Part):
     terms: tuple[Term, ...] = Field(default=(), description="Names the brand goes by")
     products: tuple[Term, ...] = Field(default=(), description="Products worth recognising")
     competitors: tuple[Competitor, ...] = Field(default=(), description="Brands to compare with")
+    rules: tuple[LabelRule, ...] = Field(default=(), description="Your own words on labels; the first that fits wins")
     own_handles: dict[str, tuple[Name, ...]] = Field(
         default_factory=dict, description="Our accounts by network; what they write is never a mention"
     )
@@ -113,6 +114,16 @@ class BrandFile(_Part):
     def bare_handles(cls, handles: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """Handles without the leading @."""
         return {network: tuple(handle.lstrip("@") for handle in names) for network, names in handles.items()}
+
+    @field_validator("rules")
+    @classmethod
+    def distinct_names(cls, rules: tuple[LabelRule, ...]) -> tuple[LabelRule, ...]:
+        """No two rules share a name."""
+        names = [rule.name.casefold() for rule in rules]
+        repeated = sorted({rule.name for rule in rules if names.count(rule.name.casefold()) > 1})
+        if repeated:
+            raise ValueError(f'two rules are called "{repeated[0]}"; give each a name of its own')
+        return rules
 
     @model_validator(mode="after")
     def distinct_slugs(self) -> "BrandFile":

@@ -13,6 +13,7 @@ from nlp.people_places import PeopleAndPlaces
 from nlp.terms import Hit, Reading, TermIndex, fold, longest
 
 CONTEXT_WORDS = 12
+_SENTENCE_STARTS = ("", *'.!?…:\n"“«(-–—#')
 KINDS = ("brand", "product", "competitor")
 
 _Names = Mapping[str, Sequence[str]] | Sequence[str]
@@ -23,7 +24,8 @@ class Term:
     """A name to recognise: `forms` are other ways to write it.
 
     With `context`, it counts only where one of these words stands within twelve words of it; with `not_with`, only
-    where none of those does. An account addressed with @ always counts.
+    where none of those does. An account addressed with @ always counts. With `capital_is_enough`, a capital letter
+    within a sentence stands for context ("la Uno perde" against "uno perde").
     """
 
     kind: str  # one of KINDS
@@ -31,6 +33,14 @@ class Term:
     forms: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     not_with: tuple[str, ...] = ()
+    capital_is_enough: bool = False
+    has_own_forms: bool = False  # then the forms are all there is to look for, the name is only what it is called
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """Every way to write it that is looked for, blank ones left out."""
+        forms = self.forms if self.has_own_forms else (self.name, *self.forms)
+        return tuple(form for form in dict.fromkeys(forms) if fold(form).strip("* \t\n"))
 
 
 @dataclass(frozen=True)
@@ -66,12 +76,7 @@ class BrandTerms:
 
     def names(self) -> tuple[tuple[str, str, str], ...]:
         """(kind, canonical name, way to write it), blank ones left out."""
-        return tuple(
-            (term.kind, term.name, form)
-            for term in self.all_terms()
-            for form in dict.fromkeys((term.name, *term.forms))
-            if fold(form).strip()
-        )
+        return tuple((term.kind, term.name, form) for term in self.all_terms() for form in term.ways)
 
 
 class EntityFinder:
@@ -81,13 +86,7 @@ class EntityFinder:
         self._terms = terms.all_terms()
         self._people_and_places = people_and_places
         self._index = TermIndex(
-            [
-                (key, form)
-                for key, term in enumerate(self._terms)
-                for form in dict.fromkeys((term.name, *term.forms))
-                if fold(form).strip("* \t\n")
-            ],
-            is_name=True,
+            [(key, form) for key, term in enumerate(self._terms) for form in term.ways], is_name=True
         )
 
     @cached_property
@@ -149,7 +148,18 @@ class EntityFinder:
 
 def _fits(reading: Reading, hit: Hit, near: Sequence[Hit], term: Term) -> bool:
     around = {word.key for word in near if is_near(reading, hit, word)}
-    return (not term.context or 2 * hit.key in around) and 2 * hit.key + 1 not in around
+    if 2 * hit.key + 1 in around:
+        return False
+    if not term.context or 2 * hit.key in around:
+        return True
+    return term.capital_is_enough and _is_written_as_name(reading.text, hit)
+
+
+def _is_written_as_name(text: str, hit: Hit) -> bool:
+    """Whether a hit has a capital that no sentence's start and no shouting explains."""
+    found, before = text[hit.start : hit.end], text[: hit.start].rstrip()
+    word = found.split()[-1]
+    return word[:1].isupper() and not word[1:].isupper() and (found != word or before[-1:] not in _SENTENCE_STARTS)
 
 
 def is_near(reading: Reading, hit: Hit, word: Hit) -> bool:

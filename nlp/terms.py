@@ -139,7 +139,8 @@ class TermIndex:
     """A list of (key, term), ready to be looked for. `is_name`: proper names, which have plurals and slips only.
 
     A term may be several words, a hashtag or handle (then nothing else counts), a sign or emoji, and hold "*": any
-    letters within a word, or alone any one word. ValueError names a term that would match everything.
+    letters within a word, or alone any one word. In double quotes it is found in this form alone. ValueError names a
+    term that would match everything.
     """
 
     def __init__(self, terms: Sequence[tuple[int, str]], *, is_name: bool) -> None:
@@ -161,6 +162,8 @@ class TermIndex:
 
     def _add(self, key: int, term: str) -> None:
         plain = fold(term).replace(_MARK, "").strip()
+        is_exact = len(plain) > len('""') and plain[0] == plain[-1] == '"'
+        plain = plain.strip('"').strip() if is_exact else plain
         words = re.findall(r"[^\W_]*\*[\w*]*|[^\W_]+", plain)
         if not plain.strip("* ") or any("*" in word and _is_too_open(word, words) for word in words):
             raise ValueError(f'"{term}" would be found everywhere')
@@ -171,6 +174,9 @@ class TermIndex:
             self._tags.setdefault(_joined(plain), key)
         elif not words or _NO_SPACES.search(plain):
             self._signs.setdefault(plain, key)
+        elif is_exact:
+            tests = [self._test(word, is_exact=True) for word in words]
+            self._file_all(tests[0], _Way(key, tuple(tests[1:])))
         else:
             self._add_words(key, term, words)
 
@@ -178,12 +184,7 @@ class TermIndex:
         is_accented = unicodedata.normalize("NFD", term.strip())[-1:] in "\u0300\u0301"
         tests = [self._test(word, is_accented=is_accented and word == words[-1]) for word in words]
         gap = _UNDERSCORE if "_" in term and " " not in term else _GAP
-        way = _Way(key, tuple(tests[1:]), gap)
-        if isinstance(tests[0], re.Pattern):
-            self._patterns.append((tests[0], way))
-            return
-        for variant in tests[0]:
-            self._file(variant, way)
+        self._file_all(tests[0], _Way(key, tuple(tests[1:]), gap))
         joined = "".join(words)
         if "*" in joined:
             return
@@ -198,10 +199,17 @@ class TermIndex:
         if len(joined) >= _MIN_IN_TAG:
             self._in_tags.setdefault(joined, key)
 
-    def _test(self, word: str, *, is_accented: bool) -> _Test:
+    def _test(self, word: str, *, is_accented: bool = False, is_exact: bool = False) -> _Test:
         if "*" in word:
             return re.compile(r"(?<![^\W_])" + re.escape(word).replace(r"\*", r"[^\W_]*") + r"(?![^\W_])")
-        return frozenset(self._vary(word, is_accented=is_accented))
+        return frozenset({word} if is_exact else self._vary(word, is_accented=is_accented))
+
+    def _file_all(self, first: _Test, way: _Way) -> None:
+        if isinstance(first, re.Pattern):
+            self._patterns.append((first, way))
+        else:
+            for variant in first:
+                self._file(variant, way)
 
     def _file(self, word: str, way: _Way) -> None:
         self._ways[word] = (*self._ways.get(word, ()), way)

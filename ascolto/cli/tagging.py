@@ -15,8 +15,10 @@ from ascolto.cli.opening import open_house, open_settings, start_logs
 from ascolto.cli.output import say
 
 if TYPE_CHECKING:
+    from config.settings import Settings
     from nlp.base import Tagger
     from nlp.entities import BrandTerms
+    from nlp.pipeline import EmbeddedTagger, Health
 
 # Far more than any network lets anyone write; a longer line is no post.
 MAX_LINE_BYTES = 4_000_000
@@ -32,12 +34,23 @@ def add_to(app: typer.Typer) -> None:
 def tag(
     brand_file: Annotated[
         Path | None,
-        typer.Option("--brand-file", help="Recognise the names in this brand file.", exists=True, dir_okay=False),
+        typer.Option(
+            "--brand-file", help="Recognise this file's names and apply its rules.", exists=True, dir_okay=False
+        ),
     ] = None,
     brands: Annotated[
         bool, typer.Option("--brands", help="Recognise the names of the brands in the database.")
     ] = False,
     batch: Annotated[int | None, typer.Option("--batch", min=1, max=4096, help="Lines tagged at once.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Another model than the settings name: by name, or a model folder.")
+    ] = None,
+    throughput: Annotated[
+        float | None,
+        typer.Option(
+            "--throughput", min=1, help="Posts a second to keep up with; the model then reads the least sure ones only."
+        ),
+    ] = None,
 ) -> None:
     """Tag posts: JSON lines with "text" on standard input, the same lines with "tags" on standard output.
 
@@ -48,19 +61,40 @@ def tag(
     start_logs(settings)
     if brand_file is not None and brands:
         raise CliError("Choose one of --brand-file and --brands.", code=ExitCode.USAGE)
-    from nlp.pipeline import load_tagger
-
-    tagger = load_tagger(terms=_terms(brand_file, from_database=brands))
+    embedded = _open_tagger(settings, _terms(brand_file, from_database=brands), model=model, throughput=throughput)
+    tagger: Tagger = embedded
+    told = ""
+    if brand_file is not None:
+        tagger = _with_rules(tagger, brand_file)
     output = sys.stdout.buffer
     lines = errors = 0
     for group in read_batches(sys.stdin.fileno(), batch or settings.tag_batch):
-        answers = tag_lines(tagger, group)
+        answers = tag_lines(tagger, group, first_line=lines + 1)
         output.write(b"".join(encode(record) for record in answers))
         output.flush()
         lines += len(answers)
         errors += sum("error" in record for record in answers)
+        told = _tell_once(embedded.health(), told)
     if errors:
         say(f"{lines:,} lines, {errors:,} of them could not be tagged and say why.")
+
+
+def _open_tagger(
+    settings: "Settings", terms: "BrandTerms", *, model: str | None, throughput: float | None
+) -> "EmbeddedTagger":
+    from ascolto.wiring import tagger_of
+
+    changes = {"nlp_model": model, "nlp_throughput": throughput}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return tagger_of(settings.model_copy(update=given), terms)
+
+
+def _tell_once(health: "Health", told: str) -> str:
+    """Say why a simpler model reads the posts, unless that was said before; gives what is said now."""
+    words = health.degraded or ""
+    if words and words != told:
+        say(f"{words}. {health.tier} reads the posts instead.")
+    return words
 
 
 def read_batches(descriptor: int, size: int) -> Iterator[list[bytes | None]]:
@@ -79,9 +113,9 @@ def read_batches(descriptor: int, size: int) -> Iterator[list[bytes | None]]:
         yield batch
 
 
-def tag_lines(tagger: "Tagger", lines: Sequence[bytes | None]) -> list[Record]:
+def tag_lines(tagger: "Tagger", lines: Sequence[bytes | None], *, first_line: int = 1) -> list[Record]:
     """Answer each line, in order: its record with tags, or with the error that says what is wrong with it."""
-    from nlp.pipeline import tags_to_json
+    from nlp.tags_json import tags_to_json
 
     answers: list[Record] = []
     texts: list[str] = []
@@ -102,6 +136,9 @@ def tag_lines(tagger: "Tagger", lines: Sequence[bytes | None]) -> list[Record]:
                 answers[place]["error"] = tags.errors[number]
             else:
                 answers[place]["tags"] = tags_to_json(tags, number)
+    for place, answer in enumerate(answers):
+        if "error" in answer:
+            answer["error"] = f"line {first_line + place}: {answer['error']}"
     return answers
 
 
@@ -183,14 +220,19 @@ def _terms(brand_file: Path | None, *, from_database: bool) -> "BrandTerms":
     if brand_file is None:
         return BrandTerms()
     from config.brand import load_brand_file
+    from inbox.listening.brands import terms_of
 
-    file = load_brand_file(brand_file)
-    products = [*file.products, *(product for competitor in file.competitors for product in competitor.products)]
-    return BrandTerms(
-        brands={file.name: tuple(form for term in file.all_terms for form in term.all_forms)},
-        products={product.name: product.all_forms for product in products},
-        competitors={
-            competitor.name: tuple(dict.fromkeys((competitor.name, *competitor.forms)))
-            for competitor in file.competitors
-        },
-    )
+    return terms_of(load_brand_file(brand_file))
+
+
+def _with_rules(tagger: "Tagger", brand_file: Path) -> "Tagger":
+    from config.brand import load_brand_file
+    from inbox.listening.brands import rules_of
+    from nlp.rulesets import RuledTagger, RuleError, Rulesets, check_rules
+
+    rules = rules_of(load_brand_file(brand_file))
+    try:
+        check_rules(rules)
+    except RuleError as error:
+        raise CliError(f"{brand_file}: {error}", code=ExitCode.USAGE) from error
+    return RuledTagger(tagger, Rulesets.of(rules)) if rules else tagger

@@ -10,8 +10,12 @@ from sqlalchemy.orm import Session
 from config.brand import BrandFile, Competitor, Term
 from inbox import audit
 from inbox.errors import ConflictError
+from inbox.listening.tag_rules import apply_rules_of_file
 from inbox.store.queries.brands import find_brand
 from inbox.store.tables import Brand
+from nlp.entities import BrandTerms
+from nlp.entities import Term as NamedTerm
+from nlp.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,8 @@ def apply_brand_file(
 ) -> BrandReport:
     """Create or update the brand and its competitors; nothing is removed. Repeating it changes nothing.
 
-    ConflictError when a slug of the file belongs to a brand of the other kind (own against competitor).
+    ConflictError when a slug of the file belongs to a brand of the other kind (own against competitor), InvalidError
+    when its rules on labels cannot hold together with those there are.
     """
     created: list[str] = []
     changed: list[str] = []
@@ -38,6 +43,7 @@ def apply_brand_file(
         session, file.slug, _own_fields(file), competitor_of=None, is_demo=is_demo, now=now, user_id=user_id
     )
     {"created": created, "changed": changed, "unchanged": unchanged}[outcome].append(file.slug)
+    apply_rules_of_file(session, own.id, rules_of(file), now=now, user_id=user_id)
     for competitor in file.competitors:
         _, outcome = _apply(
             session,
@@ -120,10 +126,64 @@ def _competitor_fields(file: BrandFile, competitor: Competitor) -> dict[str, Any
         "name": competitor.name,
         "languages": list(file.languages),
         "timezone": file.timezone,  # days must be the same days, or shares could not be compared
-        "terms": _stored_terms([Term(name=competitor.name, forms=competitor.forms)]),
+        "terms": _stored_terms([_as_term(competitor)]),
         "products": _stored_terms(competitor.products),
     }
 
 
+def terms_of(file: BrandFile) -> BrandTerms:
+    """Give what a tagger must recognise of a brand file, without a database."""
+    rivals = file.competitors
+    return BrandTerms(
+        terms=(
+            *(_name("brand", file.name, term) for term in file.all_terms),
+            *(_name("competitor", rival.name, _as_term(rival)) for rival in rivals),
+            *(_name("product", term.name, term) for term in file.products),
+            *(_name("product", term.name, term) for rival in rivals for term in rival.products),
+        )
+    )
+
+
+def rules_of(file: BrandFile) -> tuple[Rule, ...]:
+    """Give a brand file's rules on labels in order."""
+    return tuple(
+        Rule(
+            name=rule.name,
+            terms=rule.terms,
+            forces=rule.force,
+            forbids=rule.forbid,
+            language=rule.language,
+            context=rule.context,
+            not_with=rule.not_with,
+        )
+        for rule in file.rules
+    )
+
+
+def _name(kind: str, name: str, term: Term) -> NamedTerm:
+    return NamedTerm(
+        kind,
+        name,
+        term.all_forms,
+        term.context,
+        term.not_with,
+        capital_is_enough=term.capital_is_enough,
+        has_own_forms=True,
+    )
+
+
+def _as_term(rival: Competitor) -> Term:
+    return Term(name=rival.name, forms=rival.forms, context=rival.context, not_with=rival.not_with)
+
+
 def _stored_terms(terms: Iterable[Term]) -> list[dict[str, Any]]:
-    return [{"name": term.name, "forms": list(term.all_forms)} for term in terms]
+    stored: list[dict[str, Any]] = []
+    for term in terms:
+        doubts = {
+            "context": list(term.context),
+            "not_with": list(term.not_with),
+            "capital_is_enough": term.capital_is_enough,
+        }
+        said = {name: value for name, value in doubts.items() if value}
+        stored.append({"name": term.name, "forms": list(term.all_forms), **said})
+    return stored

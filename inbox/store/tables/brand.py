@@ -13,8 +13,8 @@ from inbox.store.types import BigId
 class Brand(Base):
     """A brand. `competitor_of` is the own brand it competes with, None for our own.
 
-    `terms`, `products`: lists of {"name", "forms"}; `business_hours`: weekday "0".."6" → [["09:00","17:00"]]
-    in `timezone`; `holidays`: ISO dates.
+    `terms`, `products`: lists of {"name", "forms"[, "context", "not_with", "capital_is_enough"]}; `business_hours`:
+    weekday "0".."6" → [["09:00","17:00"]] in `timezone`; `holidays`: ISO dates.
     """
 
     __tablename__ = "brand"

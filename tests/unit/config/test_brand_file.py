@@ -5,6 +5,11 @@ from pathlib import Path
 import pytest
 
 from config.brand import BrandFile, BrandFileError, load_brand_file
+from config.brand_rules import LABELS
+from inbox.listening.brands import rules_of, terms_of
+from nlp.entities import EntityFinder
+from nlp.rules import LABELS as NLP_LABELS
+from nlp.rules import check_rules
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config" / "examples" / "brand.toml"
 
@@ -49,6 +54,11 @@ def test_byte_order_mark_of_an_editor_is_no_mistake(tmp_path: Path) -> None:
         ('business_hours = { lunedi = ["09:00-13:00"] }', "business_hours.lunedi"),
         ('competitors = [{ slug = "a", name = "B" }]', "used twice"),
         ("holidays = [{ date = 2026-13-40 }]", "no valid TOML"),
+        ('rules = [{ name = "R", terms = ["a"], force = ["sentiment:happy"] }]', "no label"),
+        ('rules = [{ name = "R", terms = ["a"] }]', "neither forces nor forbids"),
+        ('rules = [{ name = "R", terms = [], force = ["toxicity:toxic"] }]', "terms"),
+        ('rules = [{ name = "R", terms = ["a"], force = ["urgency:1"], forbid = ["urgency:1"] }]', "choose one"),
+        ('rules = [{ name = "R", terms = ["a"], force = ["urgency:1"], language = "xx" }]', "language"),
     ],
 )
 def test_mistake_is_told_in_words(tmp_path: Path, line: str, words: str) -> None:
@@ -73,3 +83,15 @@ def test_unreadable_file_is_told_in_words(tmp_path: Path, content: bytes) -> Non
 def test_missing_file_is_told_in_words(tmp_path: Path) -> None:
     with pytest.raises(BrandFileError, match="cannot be read"):
         load_brand_file(tmp_path / "none.toml")
+
+
+def test_labels_are_those_of_the_taggers() -> None:
+    assert dict(NLP_LABELS) == LABELS
+
+
+def test_the_examples_rules_hold_together_and_its_homonyms_are_told_apart() -> None:
+    file = load_brand_file(EXAMPLE)
+    check_rules(rules_of(file))
+    finder = EntityFinder(terms_of(file))
+    assert [one.name for one in finder.find("La bolletta della Bolla è alta", "it")] == ["Bolla"]
+    assert finder.find("che bella bolla", "it") == ()

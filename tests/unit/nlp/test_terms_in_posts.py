@@ -118,6 +118,25 @@ def test_a_common_word_counts_only_near_its_context(finder: EntityFinder, text: 
     assert [name for name, _ in _found(finder, text)] == names
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("la Uno perde acqua", 1),
+        ("Dipende, tu che Uno hai?", 1),
+        ("My aunt's Uno is from 1998", 1),
+        ("uno perde, l'altro no", 0),
+        ("Uno perde, l'altro no", 0),
+        ("Bene. Uno su dieci perde", 0),
+        ("NON NE FUNZIONA UNO", 0),
+        ("#Uno", 0),
+        ("la Uno e la doppia porzione", 0),  # beside a word that must not be near
+    ],
+)
+def test_a_capital_may_stand_for_context(text: str, count: int) -> None:
+    term = Term("product", "Uno", context=("macchina",), not_with=("porzione",), capital_is_enough=True)
+    assert len(EntityFinder(BrandTerms(terms=[term])).find(text, "it")) == count
+
+
 @pytest.mark.parametrize("language", ["it", "en", "fr", "de", "es", "pt", "und", "zh"])
 def test_names_are_found_in_every_language(finder: EntityFinder, language: str) -> None:
     assert _found(finder, "Borbotto ?", language) == [("Borbotto", "Borbotto")]
@@ -169,6 +188,7 @@ def test_a_term_that_would_be_found_everywhere_is_refused(term: str) -> None:
         ("bomba", "bombe bomboniera", ["bombe"]),
         ("🔥", "che roba 🔥🔥", ["🔥", "🔥"]),
         ("sick", "this is sick, sickness", ["sick"]),
+        ('"borbotta"', "la moka borbotta, la Borbotto no", ["borbotta"]),
     ],
 )
 def test_words_with_stars_and_signs(term: str, text: str, written: list[str]) -> None:
