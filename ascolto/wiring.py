@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ascolto.web.bus import Bus, open_bus
 from config.settings import Settings, load_settings
@@ -16,6 +18,10 @@ from inbox.store.secrets import Vault, load_vault
 from inbox.store.tables import Source
 from nlp.base import Tagger
 from nlp.topics import TopicSpace
+
+if TYPE_CHECKING:
+    from nlp.entities import BrandTerms
+    from nlp.pipeline import EmbeddedTagger, Health
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,19 @@ class House:
     def tagger(self) -> Tagger:
         """The tagger, with the brands' terms as they stood when it was first used."""
         return self.load_tagger(self.store)
+
+    def tagger_health(self) -> "Health":
+        """Give what reads posts, and why it is not what was asked for. Without a tagger loaded, looks at its files."""
+        from nlp.pipeline import EmbeddedTagger
+
+        loaded = self.__dict__.get("tagger")
+        return loaded.health() if isinstance(loaded, EmbeddedTagger) else self._files_health
+
+    @cached_property
+    def _files_health(self) -> "Health":
+        from nlp.pipeline import check_model
+
+        return check_model(*model_in_use(self.settings))
 
     @cached_property
     def topic_space(self) -> TopicSpace | None:
@@ -86,18 +105,39 @@ def build_house(settings: Settings | None = None, *, clock: Clock = utc_now) -> 
             first_days=chosen.first_sync_days,
             pages=chosen.poll_pages,
         ),
-        load_tagger=_load_tagger,
+        load_tagger=partial(_load_tagger, chosen),
         load_topic_space=_load_topic_space,
     )
 
 
-def _load_tagger(store: Store) -> Tagger:
-    # Language libraries are heavy: a process that only serves pages never loads them.
+def _load_tagger(settings: Settings, store: Store) -> Tagger:
     from inbox.store.queries.brands import read_brand_terms
-    from nlp.pipeline import load_tagger
 
     with store.read() as session:
-        return load_tagger(terms=read_brand_terms(session))
+        return tagger_of(settings, read_brand_terms(session))
+
+
+def tagger_of(settings: Settings, terms: "BrandTerms") -> "EmbeddedTagger":
+    """Give the tagger that the settings ask for."""
+    # Language libraries are heavy: a process that only serves pages never loads them.
+    from nlp.pipeline import load_tagger
+
+    model, folder = model_in_use(settings)
+    return load_tagger(
+        terms=terms,
+        model=model,
+        folder=folder,
+        throughput=settings.nlp_throughput or None,
+        share=settings.nlp_share,
+    )
+
+
+def model_in_use(settings: Settings) -> tuple[str, Path | None]:
+    """Give the name of the model that the settings ask for, and the folder it lies in (None: the package)."""
+    from nlp.pipeline import DEFAULT_MODEL
+
+    path = Path(settings.nlp_model)
+    return (path.name or DEFAULT_MODEL, path.parent if len(path.parts) > 1 else None)
 
 
 def _load_topic_space() -> TopicSpace | None:

@@ -51,6 +51,19 @@ class Settings(BaseSettings):
     first_sync_posts: int = Field(default=500, ge=1, description="How many posts a first sync stores at most")
     poll_pages: int = Field(default=20, ge=1, description="Pages one poll reads before it leaves the rest to the next")
     tag_batch: int = Field(default=256, ge=1, le=2048, description="Posts tagged at once")
+    nlp_model: str = Field(
+        default="",
+        description="Model that reads posts, by name or as a folder; empty means the best in the package",
+    )
+    nlp_throughput: float = Field(
+        default=0.0,
+        ge=0,
+        description="Posts a second to keep up with, by giving the model only those the n-grams are least sure of; "
+        "0 means the model reads every post",
+    )
+    nlp_share: float = Field(
+        default=1.0, ge=0, le=1, description="The most the model may read of a batch; 0 means the n-grams alone"
+    )
     network_timeout_seconds: float = Field(default=20.0, gt=0, description="Time-out of every call to a network")
     session_hours: int = Field(default=12, ge=1, description="Sign-in ends after this long without use")
     session_days: int = Field(default=30, ge=1, description="Sign-in ends after this long in any case")

@@ -22,13 +22,14 @@ def is_alive() -> PlainTextResponse:
 
 @router.get("/readyz")
 def is_ready(house: HouseOf) -> JSONResponse:
-    """Say whether the database answers."""
+    """Say whether the database answers, and what reads posts; a simpler model than was asked for still serves."""
     try:
         with house.store.read() as session:
             session.execute(sa.text("SELECT 1"))
     except sa.exc.SQLAlchemyError:
         return JSONResponse({"ready": False, "database": "unreachable"}, status_code=503)
-    return JSONResponse({"ready": True})
+    health = house.tagger_health()
+    return JSONResponse({"ready": True, "tagger": health.tier, "tagger_degraded": health.degraded})
 
 
 @router.get("/metrics")

@@ -16,6 +16,7 @@ from ascolto.cli.exits import ExitCode
 from inbox.store.engine import Store
 from tests.cli_factory import Cli
 from tests.conftest import FakeClock
+from tests.encoder_factory import write_encoder_model
 from tests.outbox_factory import Desk, ScriptedNetwork
 
 # --- answers, audit, keys ----------------------------------------------------------------------------------
@@ -127,6 +128,7 @@ def test_doctor_finds_a_healthy_house_healthy(listening: Cli) -> None:
         ("tampered", "audit trail", "fail"),
         ("no credentials", "sources", "warn"),
         ("silence", "schedule", "warn"),
+        ("torn model", "language model", "warn"),
     ],
 )
 def test_doctor_names_each_illness_with_its_cure(listening: Cli, harm: str, name: str, state: str) -> None:
@@ -153,6 +155,10 @@ def do_harm(cli: Cli, harm: str) -> None:
             connection.execute(statements[harm])
     elif harm == "no data folder":
         data.rename(cli.folder / "moved")
+    elif harm == "torn model":
+        folder = write_encoder_model(cli.folder / "encoder-v9")
+        (folder / "heads.npz").write_bytes(b"PK")
+        cli.monkeypatch.setenv("ASCOLTO_NLP_MODEL", str(folder))
     elif harm == "open key":
         (data / "secret.key").chmod(0o644)
     elif harm == "broken key":
@@ -297,3 +303,36 @@ def test_answers_are_listed_settled_and_sent_again(ready: Cli) -> None:
     again = ready("reply", "resolve", str(reply_id), "--not-sent", "--by", "anna@example.com")
     assert again.code == ExitCode.CONFLICT
     assert ready.ok("audit", "verify", "--json").json["is_intact"]
+
+
+# --- reading again -----------------------------------------------------------------------------------------
+
+
+def test_posts_with_an_older_taggers_tags_are_read_again(ready: Cli) -> None:
+    rows = [
+        {"id": str(number), "author": "ugo", "text": text, "created_at": f"2026-11-0{number}T09:00:00Z"}
+        for number, text in enumerate(("Pacco in ritardo, vergogna", "Grazie mille, bravissimi", "Quando aprite?"), 1)
+    ]
+    (ready.folder / "posts.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    ready.ok("import", "posts.jsonl", "--brand", "fiordaliso")
+    database = ready.folder / "data" / "ascolto.sqlite3"
+    with sqlite3.connect(database) as connection:
+        (posts,) = connection.execute("SELECT count(*) FROM post").fetchone()
+        connection.execute("UPDATE post SET state = 'routed'")
+        connection.execute(
+            "INSERT INTO post_tags (brand_id, post_id, tagger, language, language_confidence, sentiment_label,"
+            " sentiment_confidence, sentiment_unsure, sentiment, intent_labels, intents_unsure, intents, emotion_label,"
+            " emotion_unsure, emotion, toxicity, toxicity_unsure, urgency, urgency_unsure, urgency_probabilities,"
+            " rules, entities, tagged_at) SELECT brand_id, id, 'older.v0', 'it', 1, 'neutral', 1, 0, '{}', '[]', 0,"
+            " '{}', 'none', 1, '{}', 0, 1, 1, 1, '{}', '[]', '[]', '2026-11-01 09:00:00.000000' FROM post"
+        )
+    assert ready.ok("retag", "--count", "--json").json["old"] == posts == 3
+    assert ready.ok("retag", "--since", "2026-11-02", "--count", "--json").json["old"] == 2
+    first = ready.ok("retag", "--limit", "1", "--json").json
+    assert (first["retagged"], first["old"]) == (1, 2)
+    assert ready("retag", "--brand", "nobody").code == ExitCode.NOT_FOUND
+    assert "2 posts read again" in ready.ok("retag").err
+    with sqlite3.connect(database) as connection:
+        found = connection.execute("SELECT post_id, tagger FROM post_tags ORDER BY post_id").fetchall()
+    assert {tagger for _, tagger in found} == {first["tagger"]}
+    assert ready.ok("retag", "--json").json == {"tagger": first["tagger"], "retagged": 0, "old": 0}

@@ -15,6 +15,7 @@ from ascolto.web.screens.sign_in import safe_path
 from inbox.people.users import start_sign_in
 from inbox.store.engine import Store
 from inbox.store.tables import SignIn, User
+from nlp.pipeline import DEFAULT_MODEL
 from tests.conftest import FakeClock
 from tests.web_factory import PASSWORD, World, make_house, seed_world
 
@@ -222,4 +223,20 @@ def test_figures_are_for_this_machine_or_holders_of_the_token(
     with TestClient(create_app(house)) as opened:
         assert opened.get("/metrics").status_code == 403
         assert opened.get("/metrics", headers={"Authorization": "Bearer geheim"}).status_code == 200
-        assert opened.get("/readyz").json() == {"ready": True}
+        assert opened.get("/readyz").json()["ready"] is True
+
+
+def test_readiness_tells_what_reads_posts_and_why_it_is_not_what_was_asked_for(
+    sqlite_store: Store, tmp_path: Path, clock: FakeClock, world: World
+) -> None:
+    house = make_house(sqlite_store, tmp_path, clock=clock)
+    with TestClient(create_app(house)) as opened:
+        found = opened.get("/readyz").json()
+    assert found == {"ready": True, "tagger": DEFAULT_MODEL.replace("-", "."), "tagger_degraded": None}
+    house = make_house(sqlite_store, tmp_path, clock=clock, nlp_model=str(tmp_path / "gone-v1"))
+    for ask in (house.tagger_health, lambda: house.tagger.tag(["ciao"]), house.tagger_health):
+        ask()
+        with TestClient(create_app(house)) as opened:
+            found = opened.get("/readyz").json()
+        assert (found["ready"], found["tagger"]) == (True, "ngrams.v1")
+        assert "gone-v1" in found["tagger_degraded"]

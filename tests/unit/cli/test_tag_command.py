@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from ascolto.cli.tagging import MAX_LINE_BYTES, encode, parse, read_batches
+from tests.encoder_factory import write_encoder_model
 
 ROOT = Path(__file__).resolve().parents[3]
 COMMAND = [sys.executable, "-m", "ascolto", "tag"]
-TASKS = {"language", "sentiment", "intents", "entities", "tagger"}
+TASKS = {"language", "sentiment", "emotion", "intents", "toxicity", "urgency", "entities", "tagger"}
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -56,6 +57,8 @@ def test_every_line_is_answered_in_its_place(tmp_path: Path) -> None:
     for answer in answers:
         if "error" not in answer:
             assert set(answer["tags"]) >= TASKS
+        else:
+            assert answer["error"].startswith(f"line {answers.index(answer) + 1}: ")
     assert "9 of them" in words
 
 
@@ -76,6 +79,19 @@ def test_names_of_a_brand_file_are_recognised(tmp_path: Path) -> None:
     brand = ROOT / "config" / "examples" / "brand.toml"
     (answer,), _ = tag(tmp_path, b'{"text": "Con Lampara pagavo meno che con Luce Serena"}', "--brand-file", str(brand))
     assert {entity["name"] for entity in answer["tags"]["entities"]} == {"Lampara", "Luce Serena"}
+
+
+def test_a_model_that_cannot_be_used_is_told_and_the_one_below_answers(tmp_path: Path) -> None:
+    folder = write_encoder_model(tmp_path / "encoder-v9")
+    line = json.dumps({"text": "Grazie, ottimo treno"}).encode()
+    answers, words = tag(tmp_path, line, "--model", str(folder))
+    assert answers[0]["tags"]["tagger"] == "encoder.v9"
+    assert not words
+    (folder / "encoder.onnx").write_bytes(b"torn")
+    answers, words = tag(tmp_path, line, "--model", str(folder))
+    assert answers[0]["tags"]["tagger"] == "ngrams.v1"
+    assert "encoder.onnx" in words
+    assert "ngrams.v1 reads the posts instead" in words
 
 
 def test_nothing_in_gives_nothing_out(tmp_path: Path) -> None:
