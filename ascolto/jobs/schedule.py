@@ -19,6 +19,7 @@ from inbox.listening.adaptation import has_enough_labels
 from inbox.listening.tagging import due_for_tagging
 from inbox.reputation.rollups import due_buckets
 from inbox.reputation.topics import list_waiting
+from inbox.store.queries.old_tags import has_tags
 from inbox.store.queries.sources import list_due_sources, list_polled
 from inbox.triage.routing import due_for_routing
 
@@ -81,7 +82,8 @@ class Schedule:
             yield "sweep"
             if list_waiting(session, 1):
                 yield "topics"
-            yield "retag"
+            if has_tags(session):
+                yield "retag"
             if has_enough_labels(session):
                 yield "adapt"
 

@@ -13,6 +13,7 @@ from inbox.listening.retagging import Taggers, is_fit, retag_some
 from inbox.listening.tag_attempts import GivingUp, begin_tagging, break_off_tagging, plan_tagging
 from inbox.listening.tag_rows import read_tags
 from inbox.listening.tagging import TagRow, due_for_tagging, keep_tags, tag_posts
+from inbox.store.queries.old_tags import has_tags
 from inbox.store.queries.posts import TextToTag, list_texts_to_tag
 from inbox.store.queries.tag_rules import read_rulesets
 from nlp.base import Tagger
@@ -63,8 +64,9 @@ def taggers(house: House) -> Taggers:
 
 def retag(house: House) -> Done:
     """Read posts again whose tags are an older tagger's, for a few seconds at most; new posts go first."""
-    if _waiting(house, 1):
-        return Done()
+    with house.store.read() as session:
+        if due_for_tagging(session, 1) or not has_tags(session):
+            return Done()
     in_use = taggers(house)
     if not is_fit(in_use.usual):
         return Done()

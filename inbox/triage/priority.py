@@ -67,7 +67,9 @@ def sum_up(standing: Standing, *, now: datetime) -> Priority:
         parts.append({"reason": "intent", "value": intent[0], "points": intent[1]})
     urgency = _urgency_points(standing.urgency or {})
     if urgency is not None:
-        parts.append({"reason": "urgency", "value": urgency[0], "points": urgency[1]})
+        # The likeliest level would belie points that the others bring.
+        named = {"value": urgency[0]} if URGENCY_POINTS[urgency[0]] * urgency[1] > 0 else {}
+        parts.append({"reason": "urgency", **named, "points": urgency[1]})
     for reason, points in (
         ("negative", round(NEGATIVE_POINTS * standing.negative)),
         ("audience", audience_points(standing.audience)),

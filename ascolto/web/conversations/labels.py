@@ -65,6 +65,14 @@ class Explanation:
     is_cut_after: bool
 
     @property
+    def listed(self) -> tuple[Reason, ...]:
+        """The reasons as a list shows them: a word that stands twice in the text is said once."""
+        once: dict[tuple[str, bool], Reason] = {}
+        for reason in self.reasons:
+            once.setdefault((reason.text.casefold(), reason.weight > 0), reason)
+        return tuple(once.values())
+
+    @property
     def heaviest(self) -> float:
         """The weight bars are drawn against."""
         return max((abs(reason.weight) for reason in self.reasons), default=1.0) or 1.0

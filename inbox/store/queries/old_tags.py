@@ -20,6 +20,11 @@ class OldTags:
     attempts: int
 
 
+def has_tags(session: Session) -> bool:
+    """Whether any post was ever tagged."""
+    return session.scalar(sa.select(sa.exists().select_from(PostTags))) or False
+
+
 def list_taggers(session: Session, brand_id: int) -> list[str]:
     """Give the taggers whose tags a brand's posts carry: one step in the index for each, however many posts."""
     found: list[str] = []

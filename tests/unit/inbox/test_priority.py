@@ -45,3 +45,21 @@ def test_spam_sinks_and_unknown_intents_weigh_nothing() -> None:
 @pytest.mark.parametrize(("audience", "points"), [(0, 0), (-5, 0), (9, 5), (999, 15), (10**12, 25)])
 def test_audience_counts_by_its_order_of_magnitude(audience: int, points: int) -> None:
     assert audience_points(audience) == points
+
+
+@pytest.mark.parametrize(
+    ("urgency", "reasons"),
+    [
+        ({"3": 1.0}, [{"reason": "urgency", "value": "3", "points": 30}]),
+        ({"0": 0.0, "1": 0.1, "2": 0.5, "3": 0.4}, [{"reason": "urgency", "value": "2", "points": 18}]),
+        ({"0": 0.9, "1": 0.1, "2": 0.0, "3": 0.0}, [{"reason": "urgency", "value": "0", "points": -4}]),
+        ({"0": 0.1, "1": 0.7, "2": 0.1, "3": 0.1}, [{"reason": "urgency", "points": 4}]),
+        ({"0": 0.0, "1": 1.0, "2": 0.0, "3": 0.0}, []),
+        (dict.fromkeys("0123", 0.25), []),
+        ({"9": 1.0}, []),
+    ],
+    ids=["now", "expected", "none needed", "a chance of now", "usual", "a model that says nothing", "no level"],
+)
+def test_urgency_weighs_by_what_is_to_be_expected(urgency: dict[str, float], reasons: list[dict[str, object]]) -> None:
+    found = sum_up(Standing(urgency=urgency), now=NOW)
+    assert found.reasons == reasons
