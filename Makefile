@@ -25,10 +25,17 @@ $(VENV)/.installed-dev: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.installed $@
 
+# Only the tests of models that are loaded by name need torch. It stands in a folder of its own: spaCy loads it
+# wherever it finds it, which would cost every process of the tests seconds and memory.
+$(VENV)/torch/.installed: | $(VENV)/.installed-dev
+	@echo "Installing torch for the tests (once)"
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(VENV)/torch "torch==2.13.0" sympy networkx jinja2 fsspec filelock typing-extensions mpmath markupsafe
+	@touch $@
+
 run: install
 	@$(BIN)/ascolto demo
 
-test: install-dev
+test: install-dev $(VENV)/torch/.installed
 	@$(BIN)/python -m tests.prepare
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
