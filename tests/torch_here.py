@@ -10,7 +10,7 @@ FOLDER = Path(sys.prefix) / "torch"
 
 
 def require_torch() -> dict[str, str]:
-    """Give the environment of a process that can import torch; without torch it fails when CI=true, and skips elsewhere."""
+    """Give the environment of a process that has torch. Without torch: fails when CI=true, skips elsewhere."""
     folder = Path(os.environ.get("ASCOLTO_TEST_TORCH") or FOLDER)
     if not (folder / "torch" / "__init__.py").exists():
         reason = f"torch is not in {folder}: make test puts it there"
