@@ -99,6 +99,35 @@ def draw_line(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RiskCurve:
+    """Share wrong over share answered, before and after; `ticks` (shares) from the top down, `lines` their heights."""
+
+    before: str
+    after: str
+    dots: tuple[tuple[float, float], ...]
+    ticks: tuple[float, ...]
+    lines: tuple[float, ...]
+
+
+def draw_risk(points: Sequence[tuple[float, float, float]]) -> RiskCurve:
+    """Draw (coverage, risk before, risk after), coverages rising to 1, on a scale from zero."""
+    top = max(0.2, math.ceil(max((max(before, after) for _, before, after in points), default=0) * 10) / 10)
+    xs = [_r(coverage * WIDTH) for coverage, _, _ in points]
+
+    def at(risk: float) -> float:
+        return _r((1 - risk / top) * HEIGHT)
+
+    after = [at(risk) for _, _, risk in points]
+    return RiskCurve(
+        before=_path(xs, [at(risk) for _, risk, _ in points]),
+        after=_path(xs, after),
+        dots=tuple(zip(xs, after, strict=True)),
+        ticks=tuple(top * (TICKS - step) / TICKS for step in range(TICKS + 1)),
+        lines=tuple(_r(HEIGHT * step / TICKS) for step in range(TICKS + 1)),
+    )
+
+
 def nice_top(highest: float) -> float:
     """Give the next round number that four equal steps reach."""
     if highest <= TICKS:

@@ -55,6 +55,10 @@ class Formats:
         """Write a number with the language's separators and a real minus sign."""
         return _number(value, self.language)
 
+    def decimal(self, value: float) -> str:
+        """Write a number with one decimal place: "71.4", "0.0" (Italian: "71,4")."""
+        return format_decimal(round(value, 1) + 0.0, format="#,##0.0", locale=self.language).replace("-", MINUS)
+
     def signed(self, value: float) -> str:
         """Write a whole number with its sign, as for a change: "+12", "−7", "0"."""
         whole = round(value)

@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 
 EVERY = 30  # labels of one task between two fits
 BATCH = 256
-GONE = "This adaptation does not exist (any more)."
-MOVED_ON = "This adaptation has been decided about meanwhile. Look again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +209,9 @@ def _use(session: Session, row: Adaptation, *, now: datetime, user_id: int | Non
 def _find(session: Session, adaptation_id: int, *states: AdaptationState) -> Adaptation:
     row = queries.get_adaptation(session, adaptation_id)
     if row is None:
-        raise NotFoundError(GONE)
+        raise NotFoundError("This adaptation does not exist (any more).")
     if row.state not in states:
-        raise ConflictError(MOVED_ON)
+        raise ConflictError("This adaptation has been decided about meanwhile. Look again.")
     return row
 
 

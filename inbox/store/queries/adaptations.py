@@ -30,6 +30,16 @@ class GoldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidLabel:
+    """A person's word and the machine's, without the post."""
+
+    task: str
+    value: list[str]
+    machine_value: list[str]
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StandingRow:
     """A post that was tagged and that nobody has corrected."""
 
@@ -138,6 +148,18 @@ def list_gold(session: Session, brand_id: int, tasks: Sequence[str]) -> list[Gol
         )
         found += [GoldRow(*row) for row in session.execute(statement)]
     return found
+
+
+def list_said_labels(session: Session, brand_id: int, tasks: Sequence[str]) -> list[SaidLabel]:
+    """Give people's newest words on a brand's posts, up to MOST_GOLD in all."""
+    statement = (
+        sa.select(Correction.task, Correction.value, Correction.machine_value, Post.language)
+        .join(Post, Post.id == Correction.post_id)
+        .where(Correction.brand_id == brand_id, Correction.task.in_(tasks))
+        .order_by(Correction.created_at.desc(), Correction.id.desc())
+        .limit(MOST_GOLD)
+    )
+    return [SaidLabel(*row) for row in session.execute(statement)]
 
 
 def list_standing(session: Session, brand_id: int) -> list[StandingRow]:
