@@ -1,5 +1,7 @@
 """The part of a brand file that tells words apart: context words of names, and rules on labels."""
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -65,3 +67,12 @@ class LabelRule(Homonym):
         if both:
             raise ValueError(f'"{self.name}" forces and forbids {both[0]}; choose one')
         return self
+
+
+def write_rules(rules: Iterable[Mapping[str, str | Sequence[str]]]) -> str:
+    """Give rules as a part of a brand file, to be pasted into one."""
+    blocks = (
+        "\n".join(["[[rules]]", *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in rule.items())])
+        for rule in rules
+    )
+    return "\n\n".join(blocks) + "\n"

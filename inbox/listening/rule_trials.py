@@ -56,23 +56,32 @@ def candidates_for(session: Session, brand_id: int, *, now: datetime) -> list[Ta
     return list_texts_since(session, brand_id, now - DRY_RUN, MAX_READ + 1)
 
 
-def dry_run(tagger: Tagger, rules: Sequence[Rule], posts: Sequence[TaggedText], *, examples: int = 5) -> DryRun:
-    """Tell what these rules would change. Tags at most MAX_TRIED posts anew, so it takes a moment; no transaction."""
+def dry_run(
+    tagger: Tagger,
+    rules: Sequence[Rule],
+    posts: Sequence[TaggedText],
+    *,
+    without: Sequence[Rule] = (),
+    examples: int = 5,
+) -> DryRun:
+    """Tell what these rules would change against those of them that would hold anyway (`without` the new ones).
+
+    Tags at most MAX_TRIED posts anew, so it takes a moment: not within a transaction.
+    """
     looked = posts[:MAX_READ]
     texts = [text_to_tag(post.title, post.text) for post in looked]
-    ordered = tuple(rules)
-    holding = [
-        row for row, text in enumerate(texts) if ordered and matching_rules(ordered, text, UNDETERMINED)
-    ]  # fmt: skip
+    new = tuple(rule for rule in rules if rule not in without)
+    holding = [row for row, text in enumerate(texts) if new and matching_rules(new, text, UNDETERMINED)]
     tried = holding[:MAX_TRIED]
     trials: list[tuple[TaggedText, Trial]] = []
     if tried:
-        before = tagger.tag([texts[row] for row in tried], [looked[row].language_hint for row in tried])
-        after = Rulesets.of(rules).apply([texts[row] for row in tried], before)
+        read = [texts[row] for row in tried]
+        tags = tagger.tag(read, [looked[row].language_hint for row in tried])
+        before, after = Rulesets.of(without).apply(read, tags), Rulesets.of(rules).apply(read, tags)
         for place, row in enumerate(tried):
             names = tuple(after.rules.get(place, ()))
             trial = Trial(texts[row], _one(before, place), _one(after, place), names)
-            if names and trial.changes:
+            if trial.changes:
                 trials.append((looked[row], trial))
     return DryRun(
         posts=len(looked),

@@ -51,6 +51,11 @@ def save_tag_rule(
     return row
 
 
+def check_with_others(session: Session, brand_id: int, rule: Rule, *, rule_id: int | None = None) -> None:
+    """Raise InvalidError where a rule could not hold with the brand's others; nothing is stored."""
+    _check([*(rule_of(row) for row in list_tag_rules(session, brand_id) if row.id != rule_id), rule])
+
+
 def delete_tag_rule(session: Session, rule_id: int, *, now: datetime, user_id: int | None) -> TagRule:
     """Remove a rule; what it decided stays as it is. The caller commits."""
     row = get_tag_rule(session, rule_id)
