@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from ascolto.guard import find_intruders, foreign_owners
-from ascolto.wiring import model_in_use
+from ascolto.wiring import tagger_of
 from config.settings import Publishing, Settings
 from inbox import audit
 from inbox.store.engine import Store
@@ -167,11 +167,10 @@ def check_key(settings: Settings) -> Finding:
 
 def check_model(settings: Settings) -> Finding:
     """Whether the model that reads posts can be used: it is loaded and asked."""
-    from nlp.pipeline import load_tagger
+    from nlp.entities import BrandTerms
 
-    model, folder = model_in_use(settings)
     try:
-        tagger = load_tagger(model=model, folder=folder)
+        tagger = tagger_of(settings, BrandTerms())
         tagger.tag(["Grazie a tutti", "Thank you all"])
     except ValueError as error:
         return Finding("language model", State.FAIL, str(error), "Install everything again: make install")

@@ -21,6 +21,7 @@ from nlp.topics import TopicSpace
 
 if TYPE_CHECKING:
     from nlp.entities import BrandTerms
+    from nlp.hub_tagger import HubTagger
     from nlp.pipeline import EmbeddedTagger, Health
 
 
@@ -46,10 +47,10 @@ class House:
 
     def tagger_health(self) -> "Health":
         """Give what reads posts, and why it is not what was asked for. Without a tagger loaded, looks at its files."""
-        from nlp.pipeline import EmbeddedTagger
+        from nlp.pipeline import Reporting
 
         loaded = self.__dict__.get("tagger")
-        return loaded.health() if isinstance(loaded, EmbeddedTagger) else self._files_health
+        return loaded.health() if isinstance(loaded, Reporting) else self._files_health
 
     @cached_property
     def _files_health(self) -> "Health":
@@ -117,19 +118,25 @@ def _load_tagger(settings: Settings, store: Store) -> Tagger:
         return tagger_of(settings, read_brand_terms(session))
 
 
-def tagger_of(settings: Settings, terms: "BrandTerms") -> "EmbeddedTagger":
+def tagger_of(settings: Settings, terms: "BrandTerms") -> "EmbeddedTagger | HubTagger":
     """Give the tagger that the settings ask for."""
     # Language libraries are heavy: a process that only serves pages never loads them.
     from nlp.pipeline import load_tagger
 
     model, folder = model_in_use(settings)
-    return load_tagger(
+    embedded = load_tagger(
         terms=terms,
         model=model,
         folder=folder,
         throughput=settings.nlp_throughput or None,
         share=settings.nlp_share,
     )
+    if not settings.nlp_hub_models:
+        return embedded
+    from nlp.hub_tagger import HubTagger, read_hub_tasks
+
+    tasks = read_hub_tasks(settings.nlp_hub_models, device=settings.nlp_hub_device, label_file=settings.nlp_hub_labels)
+    return HubTagger(embedded, tasks)
 
 
 def model_in_use(settings: Settings) -> tuple[str, Path | None]:

@@ -64,6 +64,15 @@ class Settings(BaseSettings):
     nlp_share: float = Field(
         default=1.0, ge=0, le=1, description="The most the model may read of a batch; 0 means the n-grams alone"
     )
+    nlp_hub_models: str = Field(
+        default="",
+        description="Sequence-classification models of transformers that answer in their tasks, by hub name or folder, "
+        "separated by commas; NAME@it reads Italian only. Needs torch",
+    )
+    nlp_hub_labels: Path | None = Field(
+        default=None, description="JSON file that maps labels of hub models to ours, where their names do not tell"
+    )
+    nlp_hub_device: str = Field(default="auto", description="Where hub models run: auto, cpu, cuda or mps")
     network_timeout_seconds: float = Field(default=20.0, gt=0, description="Time-out of every call to a network")
     session_hours: int = Field(default=12, ge=1, description="Sign-in ends after this long without use")
     session_days: int = Field(default=30, ge=1, description="Sign-in ends after this long in any case")

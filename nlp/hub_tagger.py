@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from nlp.base import Tags
 from nlp.calibration import TASKS, Calibration
 from nlp.hub import HubError, HubModel
-from nlp.hub_labels import LabelMap, LabelMapError, map_labels
+from nlp.hub_labels import LabelMap, LabelMapError, map_labels, read_label_file
 from nlp.intent import choose_intents
 from nlp.pipeline import EmbeddedTagger, Health
 
@@ -23,13 +24,15 @@ _EVEN = 0.5
 class HubTask:
     """A model and how to read it.
 
-    `task` and `labels` (its label → ours, None to leave one out) where its names do not tell; `languages`: the only
-    ones it reads (empty: all). Under `threshold` a text is unsure: such models are not calibrated on posts to brands.
+    `task` and `labels` (its label → ours, None to leave one out; `label_file` holds such as JSON) where its names do
+    not tell; `languages`: the only ones it reads (empty: all). Under `threshold` a text is unsure: such models are not
+    calibrated on posts to brands.
     """
 
     model: HubModel
     task: str | None = None
     labels: Mapping[str, str | None] = field(default_factory=dict)
+    label_file: Path | None = None
     languages: frozenset[str] = frozenset()
     threshold: float = 0.6
 
@@ -85,8 +88,9 @@ class HubTagger:
     def _answer(self, tags: Tags, place: int, task: HubTask, texts: Sequence[str], rows: NDArray[np.intp]) -> Tags:
         try:
             if place not in self._maps:
+                written = read_label_file(task.label_file) if task.label_file else {}
                 self._maps[place] = map_labels(
-                    task.model.labels, task=task.task, given=task.labels, model=task.model.name
+                    task.model.labels, task=task.task, given={**written, **task.labels}, model=task.model.name
                 )
             found = to_ours(task.model.classify([texts[row] for row in rows]), self._maps[place])
         except (HubError, LabelMapError) as error:
@@ -94,6 +98,16 @@ class HubTagger:
             log.warning("hub.unusable %s", error)
             return tags
         return with_task(tags, self._maps[place].task, rows, found, threshold=task.threshold)
+
+
+def read_hub_tasks(names: str, *, device: str = "auto", label_file: Path | None = None) -> tuple[HubTask, ...]:
+    """Read "name, name@it, folder": models, each for all languages or for those after the @, joined by +."""
+    tasks: list[HubTask] = []
+    for part in filter(None, map(str.strip, names.split(","))):
+        name, _, codes = part.partition("@")
+        languages = frozenset(filter(None, codes.split("+")))
+        tasks.append(HubTask(HubModel(name, device=device), languages=languages, label_file=label_file))
+    return tuple(tasks)
 
 
 def to_ours(probabilities: NDArray[np.float32], labels: LabelMap) -> NDArray[np.float32]:

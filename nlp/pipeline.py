@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,14 @@ class Health:
 
     tier: str
     degraded: str | None = None
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A tagger that tells what answers and what does not."""
+
+    def health(self) -> Health:
+        """What answers now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +310,7 @@ __all__ = [
     "EmbeddedTagger",
     "Health",
     "RawScores",
+    "Reporting",
     "Rules",
     "TagsJson",
     "check_model",

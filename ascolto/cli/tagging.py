@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from nlp.base import Tagger
     from nlp.entities import BrandTerms
+    from nlp.hub_tagger import HubTagger
     from nlp.pipeline import EmbeddedTagger, Health
 
 # Far more than any network lets anyone write; a longer line is no post.
@@ -81,7 +82,7 @@ def tag(
 
 def _open_tagger(
     settings: "Settings", terms: "BrandTerms", *, model: str | None, throughput: float | None
-) -> "EmbeddedTagger":
+) -> "EmbeddedTagger | HubTagger":
     from ascolto.wiring import tagger_of
 
     changes = {"nlp_model": model, "nlp_throughput": throughput}

@@ -7,7 +7,7 @@ import pytest
 
 from nlp.calibration import TASKS
 from nlp.hub_labels import LabelMap, LabelMapError, map_labels, read_label_file
-from nlp.hub_tagger import to_ours
+from nlp.hub_tagger import read_hub_tasks, to_ours
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,11 @@ def test_probabilities_of_several_labels_add_up_in_one_of_ours() -> None:
     np.testing.assert_allclose(to_ours(np.array([[0.3, 0.4, 0.3]], dtype=np.float32), left_out), [[0.5, 0, 0.5]])
     nothing = to_ours(np.array([[0.0, 1.0, 0.0]], dtype=np.float32), left_out)
     np.testing.assert_allclose(nothing, [[1 / 3] * 3], atol=1e-6)
+
+
+def test_models_are_read_from_one_setting() -> None:
+    first, second, third = read_hub_tasks("some/model@it+fr, /a/folder ,other/model@en,", label_file=Path("l.json"))
+    assert (first.model.name, first.languages) == ("some/model", frozenset({"it", "fr"}))
+    assert (second.model.name, second.languages) == ("/a/folder", frozenset())
+    assert (third.model.name, third.languages, third.label_file) == ("other/model", frozenset({"en"}), Path("l.json"))
+    assert read_hub_tasks(" , ") == ()
