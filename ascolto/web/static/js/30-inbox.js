@@ -63,7 +63,8 @@ document.addEventListener("htmx:after:swap", (event) => {
 function loadLabels(menu) {
   const task = wantedTask || "sentiment";
   wantedTask = "";
-  htmx.ajax("GET", `${menu.dataset.why}task=${task}`, { target: `#${$(".label-panel", menu).id}`, swap: "innerHTML" });
+  /* Asked in the menu's own name: requests of the page queue behind each other, and drop what does not fit. */
+  htmx.ajax("GET", `${menu.dataset.why}task=${task}`, { source: menu, target: `#${$(".label-panel", menu).id}`, swap: "innerHTML" });
 }
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.(".label-menu") && event.target.open) loadLabels(event.target);
