@@ -105,6 +105,11 @@ class EmbeddedTagger:
         return (self._dear or self._cheap).name
 
     @property
+    def stand_in(self) -> str | None:
+        """The name under which the cheap tier answers for the dear one; None while the dear one reads every text."""
+        return None if self._dear is None or self._budget.is_unlimited else self._cheap.name
+
+    @property
     def calibration(self) -> Calibration:
         """How the best tier's scores are read."""
         return (self._dear or self._cheap).calibration

@@ -100,17 +100,14 @@ def retag_some(
 
 
 def _current(session: Session, taggers: Taggers, brand_id: int | None) -> dict[int, tuple[str, ...]]:
-    # What a text was given up with is no older tagger's word.
+    # A cascade's cheap tier answers in its own name, today too; and what a text was given up with is nobody's word.
+    stand_in = getattr(taggers.usual, "stand_in", None)
+    others = (GivingUp.name, stand_in) if stand_in else (GivingUp.name,)
     return {
-        brand.id: (*_names(taggers.of(brand.id)), GivingUp.name)
+        brand.id: (taggers.of(brand.id).name, *others)
         for brand in list_brands(session)
         if brand_id is None or brand.id == brand_id
     }
-
-
-def _names(tagger: Tagger) -> tuple[str, ...]:
-    # A cascade's cheap tier answers in its own name: those tags are today's, too.
-    return (tagger.name, *getattr(tagger, "names", ()))
 
 
 def _choose(due: Sequence[OldTags]) -> list[int]:

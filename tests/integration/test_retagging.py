@@ -173,9 +173,13 @@ def test_each_brand_has_its_own_idea_of_what_is_old(tagged: Store) -> None:
 
 def test_what_a_cascade_lets_its_cheap_tier_answer_is_not_old(tagged: Store) -> None:
     class Cascade(NewerTagger):
-        names = ("words.v2", "words.v1")
+        stand_in = "words.v1"
+
+    class Adapted(NewerTagger):
+        name = "words.v2+b1"
 
     assert left(tagged, taggers(Cascade())) == 0
+    assert left(tagged, taggers(Cascade(), b1=Adapted())) == 0
 
 
 def test_the_background_step_does_it_unless_something_better_is_missing(tagged: Store, tmp_path: Path) -> None:
