@@ -182,7 +182,10 @@ def learn(student: Taught, cache: Cache, *, minutes: float, rate: float, gold_sh
         tensor.requires_grad_(requires_grad=True)
     optimiser = torch.optim.AdamW([{"params": body, "lr": rate}, {"params": heads, "lr": 2 * rate}], weight_decay=0.01)
     how = Forward(tuple(range(len(KEPT))), FROZEN, watch=round_like_export)
-    rng, lengths = np.random.default_rng(seed), [len(row) for row in cache.ids]
+    rng = np.random.default_rng(seed)
+    own = [at for at, label in enumerate(cache.lessons.choices["urgency"]) if label >= 0]  # labelled by us: read twice
+    places = [*range(len(cache.ids)), *own]
+    lengths = [len(cache.ids[at]) for at in places]
     begun, step, sums = time.time(), 0, np.zeros(3)
     queue: list[list[int]] = []
     while True:
@@ -191,7 +194,7 @@ def learn(student: Taught, cache: Cache, *, minutes: float, rate: float, gold_sh
             break
         if not queue:
             queue = batches(lengths, BATCH, rng)
-        rows = pair.part(queue.pop())
+        rows = [places[at] for at in pair.part(queue.pop())]
         for group, top in zip(optimiser.param_groups, (rate, 2 * rate), strict=True):
             group["lr"] = top * min(1.0, (step + 1) / 40) * max(0.01, 1 - share)
         padded, mask = (torch.from_numpy(array) for array in pad([cache.ids[row] for row in rows]))

@@ -15,7 +15,8 @@ N = 3000
 
 def drawn(logits: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
     """Classes drawn from the softmax of logits."""
-    return np.argmax(logits + rng.gumbel(size=logits.shape), axis=1).astype(np.int64)
+    classes: NDArray[np.int64] = np.argmax(logits + rng.gumbel(size=logits.shape), axis=1).astype(np.int64)
+    return classes
 
 
 def test_one_of_recovers_temperature_and_biases() -> None:
