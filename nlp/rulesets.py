@@ -22,6 +22,7 @@ from nlp.terms import Hit, Reading, TermIndex
 BY_RULE = 0.95  # probability of a label that a rule forced; its opposite where a rule forbade toxicity
 MAX_INTENTS = 3
 _SURE_WITHOUT = 0.6  # where the likeliest label was forbidden, the next must have this much to be trusted
+_CLEAR_LANGUAGE = 0.7  # a language less sure than that keeps no rule out: short posts are hard to place
 _LIKELY = 0.5  # an intent that stands in for those forbidden
 
 
@@ -50,7 +51,8 @@ class Rulesets:
         for row, text in enumerate(texts):
             rules = self._rules_of(None if brands is None else brands[row])
             if rules and row not in tags.errors:
-                found = matching_rules(rules, text, tags.languages[row])
+                is_clear = float(tags.language_confidence[row]) >= _CLEAR_LANGUAGE
+                found = matching_rules(rules, text, tags.languages[row] if is_clear else UNDETERMINED)
                 if found:
                     wanted[row] = found
         return _decide(tags, wanted) if wanted else tags
