@@ -64,6 +64,18 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class Moods:
+    """How people feel and how they put it: posts where this is known, of those that were read."""
+
+    emotions: tuple[tuple[str, int], ...]  # the most frequent first
+    emotion_known: int
+    toxic: int
+    toxicity_known: int
+    urgent: int  # today or now
+    urgency_known: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All of the page, for one brand and period. `before` is the period of the same length just before."""
 
@@ -75,6 +87,7 @@ class Overview:
     posts_before: int
     sentiments: Mapping[str, int]
     intents: tuple[tuple[str, int], ...]
+    moods: Moods
     days: tuple[Day, ...]
     response: Response
     unknown: tuple[Unknown, ...]
@@ -90,6 +103,7 @@ def read_overview(session: Session, brand: Brand, *, days: int, now: datetime) -
     sentiments = cells.sum_sentiments(session, filters)
     earlier = cells.sum_sentiments(session, before)
     intents = cells.sum_by(session, filters, "intent")
+    measures = cells.sum_measures(session, filters)
     sources = [source for source in list_sources(session, brand.id) if source.network != "archive"]
     silent = _silent_days(session, sources, first, last, zone)
     return Overview(
@@ -101,9 +115,10 @@ def read_overview(session: Session, brand: Brand, *, days: int, now: datetime) -
         posts_before=sum(earlier.values()),
         sentiments=sentiments,
         intents=tuple(sorted(intents.items(), key=lambda item: (-item[1], item[0]))),
+        moods=_moods(measures, sum(sentiments.values()) - sentiments.get(cells.NONE, 0)),
         days=_days(session, brand.id, first, last, silent),
         response=_response(session, brand, first, last, zone),
-        unknown=_unknown(session, filters, sentiments, intents, sources, silent, zone),
+        unknown=_unknown(session, filters, _Counted(sentiments, intents, measures), sources, silent, zone),
     )
 
 
@@ -187,17 +202,35 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[low] + (position - low) * (ordered[high] - ordered[low])
 
 
+def _moods(measures: Mapping[str, int], read: int) -> Moods:
+    emotions = [(name, measures[name]) for name in cells.EMOTIONS if measures[name]]
+    return Moods(
+        emotions=tuple(sorted(emotions, key=lambda item: -item[1])),
+        emotion_known=read - measures["emotion_unsure"],
+        toxic=measures["toxic"],
+        toxicity_known=read - measures["toxicity_unsure"],
+        urgent=measures["urgent"],
+        urgency_known=read - measures["urgency_unsure"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    sentiments: Mapping[str, int]
+    intents: Mapping[str, int]
+    measures: Mapping[str, int]
+
+
 def _unknown(
     session: Session,
     filters: CellFilters,
-    sentiments: Mapping[str, int],
-    intents: Mapping[str, int],
+    counted: _Counted,
     sources: Sequence[Source],
     silent: Mapping[date, tuple[str, ...]],
     zone: ZoneInfo,
 ) -> tuple[Unknown, ...]:
     found: list[Unknown] = []
-    total = sum(sentiments.values())
+    total = sum(counted.sentiments.values())
     if not sources:
         found.append(Unknown("no_source"))
     gaps: dict[str, int] = {}
@@ -219,9 +252,12 @@ def _unknown(
         languages = cells.sum_by(session, filters, "language")
         strange = sum(number for code, number in languages.items() if code not in UNDERSTOOD)
         shares = (
-            ("unsure_sentiment", sentiments.get(cells.UNSURE, 0)),
-            ("unsure_intent", intents.get(cells.UNSURE, 0)),
-            ("untagged", sentiments.get(cells.NONE, 0)),
+            ("unsure_sentiment", counted.sentiments.get(cells.UNSURE, 0)),
+            ("unsure_intent", counted.intents.get(cells.UNSURE, 0)),
+            ("unsure_emotion", counted.measures["emotion_unsure"]),
+            ("unsure_urgency", counted.measures["urgency_unsure"]),
+            ("unsure_toxicity", counted.measures["toxicity_unsure"]),
+            ("untagged", counted.sentiments.get(cells.NONE, 0)),
             ("languages", strange),
         )
         found += [Unknown(kind, count=count, share=count / total) for kind, count in shares if count]

@@ -20,7 +20,7 @@ from inbox.listening.tagging import due_for_tagging, tag_posts
 from inbox.reputation.rollups import day_bounds, due_buckets, mark_dirty, recompute
 from inbox.store.engine import Store
 from inbox.store.queries import cells
-from inbox.store.queries.cells import Bucket, CellFilters, sum_by, sum_by_day, sum_sentiments
+from inbox.store.queries.cells import Bucket, CellFilters, sum_by, sum_by_day, sum_measures, sum_sentiments
 from inbox.store.tables import Brand, Cell, Correction, DirtyBucket, Post, PostTags, Source
 from tests.listening_factory import NOW, WordTagger, add_brand, add_source, author, fetched, page, us
 
@@ -221,3 +221,45 @@ def test_cells_are_summed_by_any_dimension(store: Store) -> None:
         assert sum_by(session, filters, "network") == {"x": 4}
         assert sum_by_day(session, filters) == {NOW.date(): {"positive": 2, "negative": 1, "neutral": 1}}
         assert sum_sentiments(session, CellFilters(brand.id, NOW.date(), NOW.date(), network="reddit")) == {}
+
+
+def test_feelings_insults_and_haste_are_counted_where_they_are_known(store: Store) -> None:
+    with store.write() as session:
+        brand: Brand = add_brand(session)
+        source = add_source(session, brand)
+        posts = [fetched(str(n), text) for n, text in enumerate(("BRUTTO", "BRUTTO, cretini", "bello", "niente"))]
+        ingest_page(session, source, page(*posts, fetched("new", "non letto")), now=NOW)
+        tag_posts(session, due_for_tagging(session, 4), WordTagger(), NOW)
+        read = session.scalars(sa.select(PostTags.post_id).order_by(PostTags.post_id)).all()
+        for post_id, task, value in (
+            (read[1], "emotion", "none"),
+            (read[1], "toxicity", "civil"),
+            (read[2], "emotion", "joy"),
+            (read[2], "urgency", "2"),
+            (read[3], "toxicity", "toxic"),
+        ):
+            session.add(
+                Correction(
+                    brand_id=brand.id,
+                    post_id=post_id,
+                    task=task,
+                    value=[value],
+                    machine_value=[],
+                    tagger="words.v1",
+                    created_at=NOW,
+                )
+            )
+        session.flush()
+        recompute(session, due_buckets(session), NOW)
+        counted = sum_measures(session, CellFilters(brand.id, NOW.date(), NOW.date()))
+        assert {name: number for name, number in counted.items() if number} == {
+            "anger": 1,
+            "joy": 1,
+            "emotion_unsure": 1,
+            "toxic": 2,
+            "toxicity_unsure": 1,
+            "urgent": 3,
+            "urgency_unsure": 1,
+        }
+        nobody = sum_measures(session, CellFilters(brand.id, NOW.date(), NOW.date(), network="reddit"))
+        assert set(nobody.values()) == {0}

@@ -1,20 +1,23 @@
 """The overview of a brand's reputation: a few figures, each with what it stands on, and what is not known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from ascolto.jobs.tag_steps import taggers
 from ascolto.web.charts import draw_line, pick_labels, stack_bars
+from ascolto.web.conversations.words import EMOTION_WORDS
 from ascolto.web.deps import HouseOf, ReadSession, SignedIn
 from ascolto.web.formatting import Formats
 from ascolto.web.i18n import N_
 from ascolto.web.screens.topic_words import topic_context
 from ascolto.web.templating import NavItem, formats_for, render
+from inbox.listening.retagging import count_old
 from inbox.reputation.metrics import MIN_N, NetSentiment
-from inbox.reputation.overview import Day, Overview, read_overview
+from inbox.reputation.overview import Day, Overview, Unknown, read_overview
 from inbox.reputation.rollups import zone_of
 from inbox.reputation.topic_overview import read_topics
 from inbox.store.queries.brands import list_brands
@@ -25,6 +28,7 @@ NAV = NavItem(key="dashboard", path="/dashboard", label=N_("Dashboard"), icon="l
 RANGES = (7, 28, 56, 90)
 DEFAULT_RANGE = 28
 TOPICS_SHOWN = 6
+MOST_COUNTED = 10_000
 NO_BREAK = "\N{NO-BREAK SPACE}"
 STACK = ("negative", "unsure", "neutral", "positive")
 SENTIMENT_WORDS = {
@@ -86,6 +90,9 @@ def show_dashboard(
     if chosen is None:
         return render(request, "dashboard/empty.html", context)
     overview = read_overview(session, chosen, days=length, now=house.clock())
+    old = count_old(session, taggers(house), brand_id=chosen.id, cap=MOST_COUNTED)
+    if old:
+        overview = replace(overview, unknown=(*overview.unknown, Unknown("old_tags", count=old)))
     fmt = formats_for(request)
     zone = zone_of(session, chosen.id)
     noon = {day.day: datetime.combine(day.day, time(12), zone) for day in overview.days}
@@ -102,6 +109,7 @@ def show_dashboard(
         "intent_words": INTENT_WORDS,
         "state_words": STATE_WORDS,
         "intents": _intents(overview),
+        "emotion_words": EMOTION_WORDS,
         "duration": lambda minutes: _duration(fmt, minutes),
         "silences": _silences(overview.days, noon),
     }

@@ -1,6 +1,6 @@
 """Counts posts into cells, and reads cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,11 @@ NONE = "none"  # not tagged yet
 UNSURE = "unsure"
 UNKNOWN_LANGUAGE = "und"
 NO_SOURCE = "import"
+EMOTIONS = ("anger", "disappointment", "fear", "joy", "gratitude", "surprise")
+MEASURES = (*EMOTIONS, "emotion_unsure", "toxic", "toxicity_unsure", "urgent", "urgency_unsure")
+TOXIC, TOXIC_FROM = "toxic", 0.5
+CORRECTED = ("sentiment", "intents", "language", "emotion", "toxicity", "urgency")
+URGENT = ("2", "3")
 DIMENSIONS = ("network", "language", "source_kind", "sentiment", "intent")
 
 
@@ -57,7 +62,8 @@ def take_dirty(session: Session, bucket: Bucket) -> list[int]:
 
 def count_posts(session: Session, brand_id: int, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
     """Count a brand's posts from start until before end into cells; a person's correction goes before the tag."""
-    sentiment, intent, language = (aliased(Correction, name=name) for name in ("fix_s", "fix_i", "fix_l"))
+    fixes = {task: aliased(Correction, name=f"fix_{task}") for task in CORRECTED}
+    sentiment, intent, language = fixes["sentiment"], fixes["intents"], fixes["language"]
     columns = {
         "network": Post.network,
         "language": sa.func.coalesce(language.value[0].as_string(), Post.language, UNKNOWN_LANGUAGE),
@@ -82,6 +88,7 @@ def count_posts(session: Session, brand_id: int, start: datetime, end: datetime)
             sa.func.count().label("posts"),
             sa.func.count(Post.author_id.distinct()).label("authors"),
             sa.func.sum(Post.audience).label("audience"),
+            *_measures(fixes),
         )
         .select_from(Post)
         .outerjoin(PostTags, sa.and_(PostTags.brand_id == Post.brand_id, PostTags.post_id == Post.id))
@@ -95,12 +102,37 @@ def count_posts(session: Session, brand_id: int, start: datetime, end: datetime)
             Post.state != PostState.IGNORED,
         )
     )
-    for fix, task in ((sentiment, "sentiment"), (intent, "intents"), (language, "language")):
+    for task, fix in fixes.items():
         query = query.outerjoin(fix, sa.and_(fix.brand_id == Post.brand_id, fix.post_id == Post.id, fix.task == task))
     # By position: PostgreSQL does not see that two expressions with parameters are the same.
     query = query.group_by(*(sa.literal_column(str(number)) for number in range(1, len(columns) + 1)))
     for row in session.execute(query).mappings():
-        yield {**row, "audience": int(row["audience"] or 0)}
+        yield {**row, **{name: int(row[name] or 0) for name in ("audience", *MEASURES)}}
+
+
+def _measures(fixes: Mapping[str, type[Correction]]) -> Iterator[sa.Label[int]]:
+    # A person's word first; then the machine's where it is sure; untagged posts count nowhere.
+    said = {task: fixes[task].value[0].as_string() for task in ("emotion", "toxicity", "urgency")}
+    emotion = sa.case(
+        (said["emotion"].is_not(None), said["emotion"]),
+        (PostTags.emotion_unsure.is_(True), UNSURE),
+        else_=PostTags.emotion_label,
+    )
+    for name in EMOTIONS:
+        yield _count_if(name, emotion == name)
+    yield _count_if("emotion_unsure", emotion == UNSURE)
+    is_sure = PostTags.toxicity_unsure.is_(False)
+    toxic = sa.and_(said["toxicity"].is_(None), is_sure, PostTags.toxicity >= TOXIC_FROM)
+    yield _count_if("toxic", sa.or_(said["toxicity"] == TOXIC, toxic))
+    yield _count_if("toxicity_unsure", said["toxicity"].is_(None), PostTags.toxicity_unsure.is_(True))
+    is_sure = PostTags.urgency_unsure.is_(False)
+    urgent = sa.and_(said["urgency"].is_(None), is_sure, PostTags.urgency >= int(URGENT[0]))
+    yield _count_if("urgent", sa.or_(said["urgency"].in_(URGENT), urgent))
+    yield _count_if("urgency_unsure", said["urgency"].is_(None), PostTags.urgency_unsure.is_(True))
+
+
+def _count_if(name: str, *conditions: sa.ColumnElement[bool]) -> sa.Label[int]:
+    return sa.func.sum(sa.case((sa.and_(*conditions), 1), else_=0)).label(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +159,13 @@ def sum_by(session: Session, filters: CellFilters, dimension: str) -> dict[str, 
     column = getattr(Cell, dimension)
     query = sa.select(column, sa.func.sum(Cell.posts)).where(*_conditions(filters)).group_by(column)
     return {str(key): int(number) for key, number in session.execute(query)}
+
+
+def sum_measures(session: Session, filters: CellFilters) -> dict[str, int]:
+    """Count posts by MEASURES."""
+    columns = (sa.func.coalesce(sa.func.sum(getattr(Cell, name)), 0) for name in MEASURES)
+    row = session.execute(sa.select(*columns).where(*_conditions(filters))).one()
+    return dict(zip(MEASURES, (int(value) for value in row), strict=True))
 
 
 def sum_by_day(session: Session, filters: CellFilters) -> dict[date, dict[str, int]]:

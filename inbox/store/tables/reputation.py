@@ -13,6 +13,8 @@ class Cell(Base):
     """How many posts of a brand fell into one combination on one day (in the brand's time zone).
 
     Own posts and reposts are not counted. `sentiment` is "unsure" where the tagger was, "none" before tagging.
+    The columns after `audience` count, of these posts, those with an emotion, toxic ones, and those that cannot wait
+    until tomorrow (urgency 2 or 3), each where the tagger is sure or a person said so; `…_unsure` where it is not.
     """
 
     __tablename__ = "cell"
@@ -27,6 +29,17 @@ class Cell(Base):
     posts: Mapped[int]
     authors: Mapped[int]
     audience: Mapped[int] = mapped_column(sa.BigInteger)
+    anger: Mapped[int] = mapped_column(default=0)
+    disappointment: Mapped[int] = mapped_column(default=0)
+    fear: Mapped[int] = mapped_column(default=0)
+    joy: Mapped[int] = mapped_column(default=0)
+    gratitude: Mapped[int] = mapped_column(default=0)
+    surprise: Mapped[int] = mapped_column(default=0)
+    emotion_unsure: Mapped[int] = mapped_column(default=0)
+    toxic: Mapped[int] = mapped_column(default=0)
+    toxicity_unsure: Mapped[int] = mapped_column(default=0)
+    urgent: Mapped[int] = mapped_column(default=0)
+    urgency_unsure: Mapped[int] = mapped_column(default=0)
 
 
 class DirtyBucket(Base):

@@ -60,6 +60,17 @@ def upgrade() -> None:
         sa.Column("posts", sa.Integer(), nullable=False),
         sa.Column("authors", sa.Integer(), nullable=False),
         sa.Column("audience", sa.BigInteger(), nullable=False),
+        sa.Column("anger", sa.Integer(), nullable=False),
+        sa.Column("disappointment", sa.Integer(), nullable=False),
+        sa.Column("fear", sa.Integer(), nullable=False),
+        sa.Column("joy", sa.Integer(), nullable=False),
+        sa.Column("gratitude", sa.Integer(), nullable=False),
+        sa.Column("surprise", sa.Integer(), nullable=False),
+        sa.Column("emotion_unsure", sa.Integer(), nullable=False),
+        sa.Column("toxic", sa.Integer(), nullable=False),
+        sa.Column("toxicity_unsure", sa.Integer(), nullable=False),
+        sa.Column("urgent", sa.Integer(), nullable=False),
+        sa.Column("urgency_unsure", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint(
             "brand_id", "day", "network", "language", "source_kind", "sentiment", "intent", name=op.f("pk_cell")
         ),
