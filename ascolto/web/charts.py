@@ -112,7 +112,7 @@ class RiskCurve:
 
 def draw_risk(points: Sequence[tuple[float, float, float]]) -> RiskCurve:
     """Draw (coverage, risk before, risk after), coverages rising to 1, on a scale from zero."""
-    top = max(0.2, math.ceil(max((max(before, after) for _, before, after in points), default=0) * 10) / 10)
+    top = max(1, math.ceil(max((max(before, after) for _, before, after in points), default=0) * 5)) / 5
     xs = [_r(coverage * WIDTH) for coverage, _, _ in points]
 
     def at(risk: float) -> float:
