@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from ascolto.web.conversations.words import TASK_WORDS
@@ -31,6 +32,7 @@ class Line:
     unsure_before: bool
     unsure_after: bool
     is_changed: bool
+    is_ruled: bool  # a rule decided, even where the machine said the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def _lines(trial: Trial, words: Words) -> tuple[Line, ...]:
             unsure_before=bool(getattr(trial.before, f"{task}_unsure")[0]),
             unsure_after=bool(getattr(trial.after, f"{task}_unsure")[0]),
             is_changed=task in trial.changes,
+            is_ruled=not np.array_equal(getattr(trial.before, task), getattr(trial.after, task)),
         )
         for task in LABELS
     )
