@@ -61,10 +61,9 @@ class Post:
 
 def tokenise(text: str) -> Post:
     """Split one text; never fails, whatever the characters are."""
-    short = _SKIN_TONE.sub("", text[:MAX_CHARS])
-    calm = _ELONGATED.sub(r"\1\1", short)
+    calm, is_elongated = _calm(text[:MAX_CHARS])
     tokens: list[str] = []
-    counts = _Counts(elongated=len(calm) != len(short))
+    counts = _Counts(elongated=is_elongated)
     negation_left = 0
     pattern = _TOKEN if _MAY_HOLD_ADDRESS.search(calm) else _TOKEN_WITHOUT_ADDRESSES
     for match in pattern.finditer(calm):
@@ -91,7 +90,17 @@ def tokenise(text: str) -> Post:
             tokens.append(counts.see_other(kind or "", raw))
             if kind == "mark":
                 negation_left = 0
-    return Post(tokens=tuple(tokens), marks=counts.marks(ends_asking=short.rstrip().endswith("?")))
+    return Post(tokens=tuple(tokens), marks=counts.marks(ends_asking=calm.rstrip().endswith("?")))
+
+
+def _calm(text: str) -> tuple[str, bool]:
+    """Drop skin tones and cut elongations to two; gives the text, and whether there were elongations."""
+    plain = text if text.isascii() else _SKIN_TONE.sub("", text)
+    # The expression is slow, and hardly any text holds three of a character in a row.
+    if not any(character * 3 in plain for character in set(plain)):
+        return plain, False
+    calm = _ELONGATED.sub(r"\1\1", plain)
+    return calm, len(calm) != len(plain)
 
 
 def _soften(tokens: list[str]) -> None:

@@ -12,6 +12,12 @@ from nlp.language import detect_language, detect_languages
         ("Grazie mille!", "it"),
         ("ma quando arriva il pacco??", "it"),
         ("NON FUNZIONA NIENTE", "it"),
+        ("bravissimi", "it"),
+        ("grazie", "it"),
+        ("app crashata di nuovo, customer care inesistente", "it"),
+        ("Ho fatto il checkout ma il feedback non arriva", "it"),
+        ("ciao guys, my order is still missing", "en"),
+        ("The gelato here is amazing, bravissimi!", "en"),
         ("thanks guys", "en"),
         ("where is my order", "en"),
         ("WORST SERVICE EVER", "en"),
@@ -27,7 +33,22 @@ def test_detect_language_of_short_posts(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "   ", "😡😡", "https://example.org/a?b=c", "@someone @other", "12345", "!!!", "مرحبا كيف الحال اليوم"]
+    "text",
+    [
+        "",
+        "   ",
+        "😡😡",
+        "https://example.org/a?b=c",
+        "@someone @other",
+        "12345",
+        "!!!",
+        "مرحبا كيف الحال اليوم",
+        "#x",
+        "Het pakket is niet aangekomen",
+        "Paczka nie dotarła, jestem wściekły",
+        "注文がまだ届きません",
+        "Lumea",
+    ],
 )
 def test_detect_language_says_und_where_nobody_could_tell(text: str) -> None:
     found, confidence = detect_language(text)
