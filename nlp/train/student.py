@@ -1,7 +1,7 @@
 """Teach a half-depth encoder to see what the teacher sees: the network that is shipped.
 
-    python -m nlp.train.student label  --teacher T.pt --base BASE --public FOLDER --out CACHE
-    python -m nlp.train.student learn  --teacher T.pt --base BASE --public FOLDER --cache CACHE --out S.pt --minutes 20
+    python -m nlp.train.student label --teacher T.pt --base BASE --public FOLDER --out CACHE
+    python -m nlp.train.student learn --teacher T.pt --base BASE --public FOLDER --cache CACHE --out S.pt --minutes 20
 
 `label` keeps the teacher's scores and the states of every token (float16). `learn` starts from six of the teacher's
 layers and follows both, and our own labels; it reckons with the roundings of the shipped file, so that plain 8-bit
@@ -92,8 +92,8 @@ class Cache:
         return torch.from_numpy(found)
 
 
-def gather_texts(public: Path, *, english: int, variants: int, plain: int, seed: int) -> Lessons:
-    """Own posts, variants of them without labels, public texts, and plain questions."""
+def gather_texts(public: Path, *, english: int, variants: int, plain: int, replay: int | None, seed: int) -> Lessons:
+    """Own posts, variants of them without labels, public texts (or `replay` of them), and plain questions."""
     posts = load_corpus()
     learn, judge = split_own(posts)
     held_back = own_lessons(posts[at] for at in judge)
@@ -101,11 +101,11 @@ def gather_texts(public: Path, *, english: int, variants: int, plain: int, seed:
     ours = own_lessons(posts[at] for at in learn)
     rng = np.random.default_rng(seed)
     questions = plain_texts(public, judged)
-    parts = [ours, vary(ours, variants, rng)]
-    if english:
-        parts.append(public_lessons(public, judged, english=english, seed=seed))
-    parts.append(questions.take(rng.permutation(len(questions))[:plain].tolist()))
-    return join(*parts)
+    shared = public_lessons(public, judged, english=english, seed=seed)
+    if replay is not None:
+        shared = shared.take(rng.permutation(len(shared))[:replay].tolist())
+    asked = questions.take(rng.permutation(len(questions))[:plain].tolist())
+    return join(ours, vary(ours, variants, rng), shared, asked)
 
 
 def label(taught: Taught, lessons: Lessons, tokenizer: Tokenizer, out: Path) -> None:
@@ -231,7 +231,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder that `label` wrote")
     parser.add_argument("--start", type=Path, help="an earlier student to go on from")
     parser.add_argument("--out", type=Path, required=True, help="folder or file to write")
-    parser.add_argument("--english", type=int, default=12_000, help="English tweets with sentiment; 0: no public set")
+    parser.add_argument("--english", type=int, default=12_000, help="English tweets with sentiment")
+    parser.add_argument("--replay", type=int, help="only so many public texts, for a short last round")
     parser.add_argument("--variants", type=int, default=2, help="variants of each of our posts")
     parser.add_argument("--plain", type=int, default=8_000, help="plain questions")
     parser.add_argument("--minutes", type=float, default=20.0, help="time to learn")
@@ -247,6 +248,7 @@ def main() -> None:
             english=options.english,
             variants=options.variants,
             plain=options.plain,
+            replay=options.replay,
             seed=options.seed,
         )
         say(len(texts), "texts")
