@@ -8,6 +8,7 @@ from inbox.listening.corrections import ALLOWED, correct_label, remove_correctio
 from inbox.reputation.rollups import recompute
 from inbox.store.engine import Store
 from inbox.store.queries.cells import CellFilters, list_dirty, sum_by
+from inbox.store.queries.exports import exported_posts
 from inbox.store.tables import AuditEvent, Conversation, Correction, Post, PostTags
 from inbox.triage.routing import route_posts
 from inbox.triage.summaries import refresh_summaries
@@ -156,3 +157,17 @@ def test_every_label_can_be_said(store: Store, clock: FakeClock, case: tuple[int
 def test_a_post_that_is_not_there_cannot_be_corrected(store: Store, clock: FakeClock) -> None:
     with store.write() as session, pytest.raises(NotFoundError):
         correct_label(session, 77, task="sentiment", value=["neutral"], user_id=1, now=clock())
+
+
+def test_an_export_holds_the_machines_labels_and_the_persons(
+    store: Store, clock: FakeClock, case: tuple[int, int, int]
+) -> None:
+    post_id, _, user_id = case
+    with store.write() as session:
+        correct_label(session, post_id, task="intents", value=["question", "praise"], user_id=user_id, now=clock())
+        correct_label(session, post_id, task="urgency", value=["1"], user_id=user_id, now=clock())
+        brand_id = session.get_one(Post, post_id).brand_id
+    with store.read() as session:
+        (row,) = exported_posts(session, brand_id, since=None, until=None)
+    assert (row["intents"], row["urgency"], row["emotion"], row["toxicity"]) == (["complaint"], 3, "anger", 0.8)
+    assert row["corrections"] == ["intents=question,praise", "urgency=1"]

@@ -1,12 +1,13 @@
 """Reads posts and conversations for an export: oldest first, a batch at a time, every field a person may want."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from inbox.store.tables import Conversation, Identity, Post, PostTags, User
+from inbox.store.statements import is_one_of
+from inbox.store.tables import Conversation, Correction, Identity, Post, PostTags, User
 
 _BATCH = 1000
 Cell = str | int | float | bool | datetime | None | list[str]
@@ -15,7 +16,10 @@ Cell = str | int | float | bool | datetime | None | list[str]
 def exported_posts(
     session: Session, brand_id: int, *, since: datetime | None, until: datetime | None
 ) -> Iterator[dict[str, Cell]]:
-    """Give a brand's posts with author and tags. `since` is included, `until` not."""
+    """Give a brand's posts with author, the machine's tags and people's corrections. `since` is included, `until` not.
+
+    `corrections` holds "task=label", several intents joined by commas; the machine's own labels stand beside them.
+    """
     base = (
         sa.select(Post, Identity, PostTags)
         .join(Identity, Identity.id == Post.author_id)
@@ -27,8 +31,9 @@ def exported_posts(
     statement = base
     while True:
         rows = session.execute(statement).all()
+        corrections = _corrections_of(session, brand_id, [post.id for post, _, _ in rows])
         for post, author, tags in rows:
-            yield _post_cells(post, author, tags)
+            yield {**_post_cells(post, author, tags), "corrections": corrections.get(post.id, [])}
         if len(rows) < _BATCH:
             return
         last: Post = rows[-1][0]
@@ -92,6 +97,18 @@ def _conversation_range(brand_id: int, since: datetime | None, until: datetime |
     return chosen
 
 
+def _corrections_of(session: Session, brand_id: int, post_ids: Sequence[int]) -> dict[int, list[str]]:
+    statement = (
+        sa.select(Correction.post_id, Correction.task, Correction.value)
+        .where(Correction.brand_id == brand_id, is_one_of(session, Correction.post_id, post_ids))
+        .order_by(Correction.post_id, Correction.task)
+    )
+    found: dict[int, list[str]] = {}
+    for post_id, task, value in session.execute(statement):
+        found.setdefault(post_id, []).append(f"{task}={','.join(str(one) for one in value)}")
+    return found
+
+
 def _post_cells(post: Post, author: Identity, tags: PostTags | None) -> dict[str, Cell]:
     return {
         "id": post.id,
@@ -115,6 +132,13 @@ def _post_cells(post: Post, author: Identity, tags: PostTags | None) -> dict[str
         "sentiment_confidence": tags.sentiment_confidence if tags else None,
         "sentiment_unsure": tags.sentiment_unsure if tags else None,
         "intents": [str(label) for label in tags.intent_labels] if tags else [],
+        "emotion": tags.emotion_label if tags else None,
+        "emotion_unsure": tags.emotion_unsure if tags else None,
+        "urgency": tags.urgency if tags else None,
+        "urgency_unsure": tags.urgency_unsure if tags else None,
+        "toxicity": tags.toxicity if tags else None,
+        "toxicity_unsure": tags.toxicity_unsure if tags else None,
+        "rules": [str(name) for name in tags.rules] if tags else [],
         "tagger": tags.tagger if tags else None,
         "likes": post.likes,
         "replies": post.replies,
@@ -137,6 +161,9 @@ def _conversation_cells(conversation: Conversation, handle: str | None, assignee
         "language": conversation.language,
         "sentiment": conversation.sentiment,
         "intent": conversation.intent,
+        "emotion": conversation.emotion,
+        "urgency": conversation.urgency,
+        "is_toxic": conversation.is_toxic,
         "priority": conversation.priority,
         "posts": conversation.post_count,
         "answers": conversation.reply_count,
