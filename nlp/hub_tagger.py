@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ class HubTagger:
     def languages(self) -> tuple[str, ...]:
         """Languages the embedded tagger has learnt."""
         return self._embedded.languages
+
+    def unhurried(self) -> "HubTagger":
+        """The same over a tagger without a budget."""
+        twin = copy(self)
+        twin._embedded = self._embedded.unhurried()  # noqa: SLF001 - of its own class
+        return twin
 
     def health(self) -> Health:
         """What answers now, and why a model does not."""

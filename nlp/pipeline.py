@@ -14,6 +14,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.answers import Answers
-from nlp.base import Entity, Tags
+from nlp.base import Entity, Tagger, Tags
 from nlp.calibration import Calibration
 from nlp.cascade import Budget, least_sure
 from nlp.encoder import EncoderError
@@ -118,6 +119,12 @@ class EmbeddedTagger:
     def languages(self) -> tuple[str, ...]:
         """Languages that have heads of their own; any other is answered, but always unsure."""
         return tuple(self.calibration.languages)
+
+    def unhurried(self) -> "EmbeddedTagger":
+        """The same without a budget, for texts that can wait: every one is read by the best tier."""
+        twin = copy(self)
+        twin._budget = Budget(clock=self._budget.clock)  # noqa: SLF001 - of its own class
+        return twin
 
     def health(self) -> Health:
         """What answers now. A model that is loaded at the first text may turn out unusable only then."""
@@ -249,16 +256,22 @@ def load_tagger(
             raise
         degraded = f"{model.replace('-', '.')} is not in use: {error}"
         log.warning("tagger.degraded %s", degraded)
-    is_dear = isinstance(chosen, EncoderTier)
-    cheap = chosen.below if isinstance(chosen, EncoderTier) else chosen or NgramTier(open_model(MODELS / TIER_0))
+    dear = chosen if isinstance(chosen, EncoderTier) else None
+    cheap = dear.below if dear else chosen or NgramTier(open_model(MODELS / TIER_0))
     return EmbeddedTagger(
         cheap=cheap,
-        dear=chosen if is_dear else None,
+        dear=None if share == 0 else dear,
         terms=terms or BrandTerms(),
         budget=budget,
         rules=rules,
         degraded=degraded,
     )
+
+
+def unhurried(tagger: Tagger) -> Tagger:
+    """Give a tagger that may take its time, where it has one to give."""
+    make: Callable[[], Tagger] | None = getattr(tagger, "unhurried", None)
+    return make() if make is not None else tagger
 
 
 def check_model(model: str = DEFAULT_MODEL, folder: Path | None = None) -> Health:
@@ -321,4 +334,5 @@ __all__ = [
     "check_model",
     "load_tagger",
     "tags_to_json",
+    "unhurried",
 ]

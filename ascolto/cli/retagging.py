@@ -33,13 +33,13 @@ def retag(
     """
     from datetime import UTC
 
-    from ascolto.jobs.tag_steps import taggers
+    from ascolto.jobs.tag_steps import patient_taggers
     from inbox.listening.retagging import BATCH, count_old, is_fit, retag_some
 
     after = since.replace(tzinfo=UTC) if since else None
     done = 0
     with open_house() as house:
-        in_use = taggers(house)
+        in_use = patient_taggers(house)
         with house.store.read() as session:
             brand_id = None if brand is None else choose_brand(session, brand).id
             waiting = count_old(session, in_use, since=after, brand_id=brand_id, cap=sys.maxsize)

@@ -62,12 +62,21 @@ def taggers(house: House) -> Taggers:
         return Taggers(house.tagger, taggers_of_brands(session, house.tagger))
 
 
+def patient_taggers(house: House) -> Taggers:
+    """Give the same without a pace to keep: what is read again is read by the best, or it would be due for ever."""
+    from nlp.pipeline import unhurried
+
+    patient = unhurried(house.tagger)
+    with house.store.read() as session:
+        return Taggers(patient, taggers_of_brands(session, patient))
+
+
 def retag(house: House) -> Done:
     """Read posts again whose tags are an older tagger's, for a few seconds at most; new posts go first."""
     with house.store.read() as session:
         if due_for_tagging(session, 1) or not has_tags(session):
             return Done()
-    in_use = taggers(house)
+    in_use = patient_taggers(house)
     if not is_fit(in_use.usual):
         return Done()
     rows, until = 0, time.monotonic() + RETAG_SECONDS

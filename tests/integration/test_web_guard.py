@@ -238,5 +238,9 @@ def test_readiness_tells_what_reads_posts_and_why_it_is_not_what_was_asked_for(
         ask()
         with TestClient(create_app(house)) as opened:
             found = opened.get("/readyz").json()
-        assert (found["ready"], found["tagger"]) == (True, "ngrams.v1")
-        assert "gone-v1" in found["tagger_degraded"]
+            assert (found["ready"], found["tagger"]) == (True, "ngrams.v1")
+            assert "gone-v1" in found["tagger_degraded"]
+            enter(opened, sqlite_store, world.anna_id, clock)
+            page = opened.get("/sources").text
+        assert "ngrams.v1" in page
+        assert "gone-v1" in page

@@ -188,6 +188,7 @@ def _list_page(
         "about": int(about) if about.isascii() and about.isdigit() else 0,
         "message": words_for(request).gettext(SAVED[saved]) if saved in SAVED else "",
         "problem": problem,
+        "tagger": house.tagger_health(),
     }
     return render(request, "sources/list.html", context, status=UNPROCESSABLE if problem else 200)
 

@@ -9,7 +9,7 @@ import pytest
 from nlp.cascade import Budget, least_sure
 from nlp.corpus.check import load_corpus
 from nlp.encoder import EncoderError
-from nlp.pipeline import EmbeddedTagger, load_tagger
+from nlp.pipeline import EmbeddedTagger, load_tagger, unhurried
 from nlp.tags_json import tags_to_json
 from tests.encoder_factory import write_encoder_model
 
@@ -181,4 +181,20 @@ def test_a_run_that_fails_leaves_the_cheap_answer_and_says_so(
     assert "out of memory" in str(tagger.health().degraded)
     np.testing.assert_array_equal(failed.sentiment, load_tagger(model="ngrams-v1").tag(texts).sentiment)
     assert tagger.tag(texts).stand_ins == {}  # it is asked again
+    assert tagger.health().degraded is None
+
+
+def test_what_can_wait_is_read_by_the_best(folder: Path, texts: list[str]) -> None:
+    hurried = load(folder, share=0.1)
+    patient = unhurried(hurried)
+    assert patient.name == hurried.name
+    assert len(hurried.tag(texts).stand_ins) == 72
+    assert patient.tag(texts).stand_ins == {}
+    assert len(hurried.tag(texts).stand_ins) == 72
+
+
+def test_a_share_of_nothing_is_the_cheap_tier_alone(folder: Path, texts: list[str]) -> None:
+    tagger = load(folder, share=0.0)
+    assert tagger.name == tagger.tag(texts).tagger == "ngrams.v1"
+    assert tagger.tag(texts).stand_ins == {}
     assert tagger.health().degraded is None
