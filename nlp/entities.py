@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from nlp.base import Entity
-from nlp.people_places import PeopleAndPlaces
+from nlp.people_places import PeopleAndPlaces, installed_pipelines
 from nlp.terms import Hit, Reading, TermIndex, fold, longest
 
 CONTEXT_WORDS = 12
@@ -80,14 +80,22 @@ class BrandTerms:
 
 
 class EntityFinder:
-    """Finds a brand's terms in texts. `people_and_places` adds persons and places by an installed model."""
+    """Finds a brand's terms in texts, and persons and places where a full spaCy pipeline is installed.
+
+    `people_and_places`: other pipelines than those installed; PeopleAndPlaces({}) for none.
+    """
 
     def __init__(self, terms: BrandTerms, *, people_and_places: PeopleAndPlaces | None = None) -> None:
         self._terms = terms.all_terms()
-        self._people_and_places = people_and_places
+        self._people_and_places = installed_pipelines() if people_and_places is None else people_and_places
         self._index = TermIndex(
             [(key, form) for key, term in enumerate(self._terms) for form in term.ways], is_name=True
         )
+
+    @property
+    def people_and_places(self) -> str:
+        """Which pipelines find persons and places, in a line for the health page."""
+        return self._people_and_places.status
 
     @cached_property
     def _near(self) -> TermIndex:
@@ -110,7 +118,7 @@ class EntityFinder:
     def find_all(self, texts: Sequence[str], languages: Sequence[str]) -> list[tuple[Entity, ...]]:
         """The same for a batch; a model of people and places reads it at once."""
         found = [self._find_terms(text) for text in texts]
-        if self._people_and_places is None:
+        if not self._people_and_places.languages:
             return found
         others = self._people_and_places.find_all(texts, languages)
         return [_merge(terms, named) for terms, named in zip(found, others, strict=True)]

@@ -1,5 +1,6 @@
 """The screen of rules on labels: kept, tried, ordered, refused in words; hostile input; who may do what."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -13,7 +14,7 @@ from ascolto.web.app import create_app
 from config.brand import BrandFile
 from inbox.people.users import start_sign_in
 from inbox.store.engine import Store
-from inbox.store.tables import AuditEvent, Brand, Post, TagRule, User
+from inbox.store.tables import AuditEvent, Brand, Post, PostTags, TagRule, User
 from nlp.base import Tagger
 from nlp.pipeline import load_tagger
 from tests.conftest import FakeClock
@@ -201,3 +202,17 @@ def test_unknown_rules_and_no_brand_are_told(office: Office) -> None:
         session.execute(sa.update(Brand).values(competitor_of=Brand.id))
     assert office.client.get("/settings/rules").status_code == 200
     assert office.client.get("/settings/rules/new").status_code == 404
+
+
+def test_the_rules_word_is_the_reason_where_a_rule_decided(office: Office) -> None:
+    office.add()
+    with office.store.write() as session:
+        post = session.scalars(sa.select(Post).where(Post.text.contains("bomba"))).one()
+        tags = session.scalars(sa.select(PostTags).where(PostTags.post_id == post.id)).one()
+        tags.sentiment_label, tags.rules = "positive", ["bomba è un complimento"]
+        tags.sentiment = {"negative": 0.03, "neutral": 0.02, "positive": 0.95}
+        post_id = post.id
+    page = office.client.get(f"/posts/{post_id}/why?task=sentiment", headers=HTMX).text
+    marked = re.findall(r"<mark[^>]*>(.*?)</mark>", page, flags=re.DOTALL)
+    assert any("bomba" in words for words in marked), page
+    assert "bomba è un complimento" in page

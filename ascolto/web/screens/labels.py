@@ -14,7 +14,9 @@ from ascolto.web.templating import is_fragment, language_of, name_language, rend
 from inbox.errors import InvalidError, NotFoundError
 from inbox.listening.corrections import ALLOWED, correct_label, remove_correction
 from inbox.store.queries.corrections import corrections_of, tags_of
+from inbox.store.queries.tag_rules import read_rulesets
 from inbox.store.tables import Post
+from nlp.rulesets import RuledTagger
 
 router = APIRouter(include_in_schema=False)
 
@@ -72,9 +74,11 @@ def show_why(
         if post is None or tags is None or post.conversation_id is None:
             raise NotFoundError("This post does not exist.", log_message=f"no tags of post {post_id}")
         corrections = corrections_of(session, post.brand_id, post.id)
+        rules = read_rulesets(session, [post.brand_id]) if tags.rules else None
         session.expunge_all()
+    tagger = RuledTagger(house.tagger, rules, post.brand_id) if rules else house.tagger
     # Outside the transaction: a model takes its time, the first time seconds.
-    explanations = [] if post.deleted_at_source else explain_task(house.tagger, post, tags, task)
+    explanations = [] if post.deleted_at_source else explain_task(tagger, post, tags, task)
     context = {
         **shared_context(),
         "p": post,
