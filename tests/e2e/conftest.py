@@ -34,7 +34,7 @@ FLAGS = [
     "--disable-sync",
 ]
 # Long enough for a busy machine; what is waited for comes at once on an idle one.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 WIDE = {"width": 1440, "height": 900}
 
@@ -49,9 +49,13 @@ class Site:
     stop: Callable[[], None] = lambda: None
 
     def publish_due(self) -> None:
-        """Send what is due, as the job does, and tell the browsers."""
-        with self.house.store.read() as session:
-            due = due_replies(session, self.house.clock())
+        """Send what is due, as soon as something is, as the job does, and tell the browsers."""
+        due: list[int] = []
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not due and time.monotonic() < deadline:
+            with self.house.store.read() as session:
+                due = list(due_replies(session, self.house.clock()))
+            time.sleep(0.05)
         for reply_id in due:
             publish_reply(
                 self.house.store,
@@ -139,14 +143,20 @@ def run_in_thread(server: uvicorn.Server) -> Iterator[Callable[[], None]]:
 
     def stop() -> None:
         server.should_exit = True
-        thread.join(timeout=10)
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "the server did not stop"
 
     yield stop
     stop()
 
 
+def wait_live(page: Page) -> None:
+    """Wait until the page listens: what is said from now on reaches it."""
+    expect(page.locator("#stream[data-live]")).to_be_attached()
+
+
 def _port(server: uvicorn.Server) -> int:
-    for _ in range(400):
+    for _ in range(2400):
         if server.started:
             return int(server.servers[0].sockets[0].getsockname()[1])
         time.sleep(0.025)

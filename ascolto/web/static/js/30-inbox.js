@@ -30,13 +30,14 @@ document.addEventListener("htmx:before:history:restore", (event) => {
   event.preventDefault();
   const place = /^\/inbox\/(\d+)(\?.*)?$/.exec(event.detail.path);
   if (!place || !$(".inbox")) { location.reload(); return; }
-  htmx.ajax("GET", `/c/${place[1]}${place[2] ?? ""}`, { target: "#thread", headers: { "HX-History-Restore-Request": "true" } });
+  htmx.ajax("GET", `/c/${place[1]}${place[2] ?? ""}`, { source: $("#thread"), target: "#thread", headers: { "HX-History-Restore-Request": "true" } });
 });
 
 /* After a conversation was swapped in: say where we are, move the focus, run the counter and the countdown. */
 document.addEventListener("htmx:after:swap", (event) => {
   const context = event.detail.ctx;
-  if (context.target?.id !== "thread") { startCountdowns(); return; }
+  if (context.isElsewhere) isResolvingNext = false;
+  if (context.target?.id !== "thread" || context.isElsewhere) { startCountdowns(); return; }
   const id = /^\/c\/(\d+)(?:\?|$)/.exec(context.request.action)?.[1];
   const isOpening = context.request.method === "GET";
   if (isOpening && id) {
@@ -50,7 +51,8 @@ document.addEventListener("htmx:after:swap", (event) => {
   startCountdowns();
   if (!isOpening) {
     const text = $("#reply-text");
-    if (context.response.status >= 400 && text) text.focus();
+    if (context.isNoting && $("#note-text")?.value.trim()) chooseTab("note");
+    else if (context.response.status >= 400 && text) text.focus();
     else if (text?.value.trim()) text.focus();
     else if (!document.activeElement || document.activeElement === document.body) $("#messages")?.focus({ preventScroll: true });
     const last = $$("#messages .message").at(-1);
@@ -101,9 +103,13 @@ function startCountdowns() {
   }
 }
 
-/* Live: events say only what changed; pages are fetched as usual, at most every two seconds. */
+/* Live: events say only what changed; pages are fetched as usual, at most every two seconds. Each kind is asked for
+   in the name of a part of the page of its own: requests of one name wait for each other, and drop what does not fit. */
 let listTimer = 0;
 let lastList = 0;
+let lists = 0;  // asked for
+let newestList = 0;  // shown
+let wantedList = 0;  // asked for by hand: it shows everything, whatever stands under the cursor
 let countTimer = 0;
 function scheduleList() {
   clearTimeout(listTimer);
@@ -111,14 +117,14 @@ function scheduleList() {
 }
 function scheduleCounts() {
   clearTimeout(countTimer);
-  countTimer = setTimeout(() => $("#views") && htmx.ajax("GET", `/inbox/counts${location.search}`, { target: "#live", swap: "none" }), 1500);
+  countTimer = setTimeout(() => $("#views") && htmx.ajax("GET", `/inbox/counts${location.search}`, { source: $("#views"), target: "#live", swap: "none" }), 1500);
 }
 let openedTimer = 0;
 function refreshOpened() {
   clearTimeout(openedTimer);
   openedTimer = setTimeout(() => {
     const id = openedId();
-    if (id && $("#messages")) htmx.ajax("GET", `/c/${id}/live${location.search}`, { target: "#live", swap: "none" });
+    if (id && $("#messages")) htmx.ajax("GET", `/c/${id}/live${location.search}`, { source: $("#context"), target: "#live", swap: "none" });
   }, 200);
 }
 
@@ -134,10 +140,16 @@ async function refreshList(isAsked) {
   const list = $("#cards");
   if (!list) return;
   lastList = Date.now();
+  lists += 1;
+  const number = lists;
+  if (isAsked) wantedList = number;
   const answer = await fetch(`/inbox/list${location.search}`, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } }).catch(() => null);
   if (!answer?.ok) return;
   const fresh = new DOMParser().parseFromString(`<ol>${await answer.text()}</ol>`, "text/html");
-  const isCalm = isAsked || (list.scrollTop < 8 && !list.matches(":hover") && !list.contains(document.activeElement));
+  if (number < newestList) return;
+  newestList = number;
+  const isCalm = wantedList > 0 || (list.scrollTop < 8 && !list.matches(":hover") && !list.contains(document.activeElement));
+  if (number >= wantedList) wantedList = 0;
   mergeCards(list, $$("[data-id]", fresh), $(".list-empty", fresh), isCalm);
 }
 
@@ -205,6 +217,11 @@ function showOffline(kind) {
 const stream = $("#stream");
 if (stream) {
   let isLost = false;
+  const showLost = (isOver) => {
+    isLost = true;
+    delete stream.dataset.live;
+    showOffline(isOver ? "over" : "lost");
+  };
   stream.addEventListener("conversation", (event) => {
     const data = JSON.parse(event.detail.data || "{}");
     scheduleList();
@@ -217,6 +234,7 @@ if (stream) {
   });
   stream.addEventListener("counts", scheduleCounts);
   stream.addEventListener("resync", () => {
+    stream.dataset.live = "1";
     if (isLost) { isLost = false; showOffline(""); showToast(stream.dataset.back, "good"); }
     if (!$(".inbox")) return;
     scheduleList(); scheduleCounts(); refreshOpened();
@@ -224,8 +242,16 @@ if (stream) {
   stream.addEventListener("htmx:sse:error", (event) => {
     const isOver = event.detail.status === 401;
     if (isLost && !isOver) return;
-    isLost = true;
-    showOffline(isOver ? "over" : "lost");
+    showLost(isOver);
+  });
+  /* Once it stood, the stream mends itself; a first try that failed is repeated here, unless the page is left. */
+  stream.addEventListener("htmx:finally:request", (event) => {
+    if (event.target !== stream || event.detail.ctx.extensionPromise) return;  // a promise of its end: it stands
+    const isOver = event.detail.ctx.response?.status === 401;
+    setTimeout(() => {
+      if (!isLost || isOver) showLost(isOver);
+      if (!isOver) htmx.ajax("GET", stream.getAttribute("hx-sse:connect"), { source: stream });
+    }, 1000 + Math.random() * 2000);
   });
 }
 
