@@ -15,7 +15,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 SERVER_USER = "ascolto-test"
-START_SECONDS = 30
+START_SECONDS = 120
 # Speed over durability: these servers are thrown away.
 FAST = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=120 -c timezone=UTC"
 

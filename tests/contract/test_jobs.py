@@ -23,7 +23,7 @@ from inbox.store.types import ConversationState, PostState, ReplyState
 from tests.jobs_factory import add_fake_source, make_house
 from tests.triage_factory import make_user
 
-PATIENCE_SECONDS = 25.0
+PATIENCE_SECONDS = 90.0
 
 
 class Engine(Protocol):

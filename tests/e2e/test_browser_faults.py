@@ -10,7 +10,7 @@ from ascolto.web.app import create_app
 from ascolto.web.server import make_server
 from inbox.store.engine import Store
 from inbox.store.tables import Correction, Reply, SignIn
-from tests.e2e.conftest import Desk, Site, run_in_thread
+from tests.e2e.conftest import Desk, Site, run_in_thread, wait_live
 from tests.web_factory import PASSWORD, make_house
 
 pytestmark = pytest.mark.browser
@@ -31,8 +31,8 @@ def test_words_outlive_a_server_that_goes_away(site: Site, desk: Desk, tmp_path:
     desk.may_lose_connection = True
     page = desk.open(site, site.world.anna_id)
     expect(page.locator("#offline")).to_be_hidden()
+    wait_live(page)
     draft(page, site)
-    page.wait_for_timeout(400)  # the stream connects
     site.stop()
     expect(page.locator("#offline")).to_contain_text("Connessione persa")
     page.keyboard.press("Control+Enter")
@@ -42,7 +42,7 @@ def test_words_outlive_a_server_that_goes_away(site: Site, desk: Desk, tmp_path:
     again = make_house(Store(str(site.house.settings.database_url)), tmp_path, undo_seconds=1)
     server = make_server(create_app(again), host="127.0.0.1", port=int(site.url.rsplit(":", 1)[1]))
     with run_in_thread(server):
-        expect(page.locator("#offline")).to_be_hidden(timeout=15_000)
+        expect(page.locator("#offline")).to_be_hidden(timeout=60_000)  # it tries again every eight seconds or so
         page.locator("#reply-text").press("Control+Enter")
         expect(page.locator(".message.is-queued")).to_contain_text(WORDS)
         expect(page.locator("#reply-text")).to_have_value("")
@@ -97,6 +97,7 @@ def test_back_forward_and_reload_keep_the_place_and_the_words(site: Site, desk: 
     expect(page.locator("#reply-text")).to_have_value("")
     page.go_back()
     expect(page.locator("#reply-text")).to_have_value(WORDS)
+    wait_live(page)
     page.locator("#cards a.conv").first.focus()
     with page.expect_response("**/inbox/list**"):  # the live stream still has its listeners
         site.house.bus.publish("conversation", {"id": 1})

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from connectors.fake import FakeNetwork
 from inbox.store.tables import Conversation, Identity, Reply, ReplyLease
 from inbox.store.types import ConversationState, ReplyState
-from tests.e2e.conftest import Desk, Site
+from tests.e2e.conftest import Desk, Site, wait_live
 from tests.web_factory import PASSWORD
 
 pytestmark = pytest.mark.browser
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 def open_first(page: Page) -> int:
     """Open the first conversation by keyboard and give its id."""
+    page.wait_for_load_state()  # keys pressed before the scripts have come are lost
     page.keyboard.press("j")
     page.keyboard.press("o")
     expect(page.locator("#thread-name")).to_be_focused()
@@ -46,7 +47,6 @@ def test_triage_and_answer_by_keyboard_alone(site: Site, desk: Desk) -> None:
     expect(page.locator("#reply-count")).to_have_text("64 su 280")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".message.is-queued")).to_contain_text("Ci scusiamo Giulia")
-    page.wait_for_timeout(1100)
     site.publish_due()
     expect(page.locator(".message.is-sent")).to_contain_text("Ci scusiamo Giulia")
     with site.house.store.read() as session:
@@ -138,7 +138,7 @@ def new_conversation(site: Site, words: str) -> int:
 def test_a_new_post_appears_without_reload(site: Site, desk: Desk) -> None:
     page = desk.open(site, site.world.anna_id)
     expect(page.locator('#views [data-view="all"] .badge')).to_have_text("24")
-    page.wait_for_timeout(400)  # the stream connects
+    wait_live(page)
     page.evaluate("window.unloaded = false")
     arrived = new_conversation(site, "È arrivata adesso, appena scritta")
     expect(page.locator(f"#card-{arrived}")).to_contain_text("È arrivata adesso")
@@ -149,7 +149,7 @@ def test_a_new_post_appears_without_reload(site: Site, desk: Desk) -> None:
 
 def test_nothing_moves_under_the_cursor(site: Site, desk: Desk) -> None:
     page = desk.open(site, site.world.anna_id)
-    page.wait_for_timeout(400)
+    wait_live(page)
     page.keyboard.press("j")
     first = page.locator("#cards .card-item").first.get_attribute("id")
     arrived = new_conversation(site, "Non spostare nulla")
@@ -239,10 +239,14 @@ def test_shortcuts_can_be_switched_off(site: Site, desk: Desk) -> None:
     with site.house.store.write() as session:
         session.get_one(User, site.world.anna_id).has_shortcuts = False
     page = desk.open(site, site.world.anna_id)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.keyboard.press("j")
     page.keyboard.press("o")
-    page.wait_for_timeout(300)
+    page.keyboard.press("Control+k")  # not one key alone: this one stays, and shows that the others were heard
+    expect(page.locator("#palette")).to_be_visible()
     expect(page.locator(".overview")).to_be_visible()
+    assert not [url for url in asked if "/c/" in url]
 
 
 def test_reading_and_deciding_work_without_javascript(site: Site, desk: Desk) -> None:

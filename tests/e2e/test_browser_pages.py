@@ -55,6 +55,7 @@ def test_the_first_set_up_by_keyboard(site: Site, desk: Desk) -> None:
     assert violations(page) == []
     page.get_by_role("button", name="Italiano").press("Enter")
     expect(page.locator("h1")).to_have_text("Il tuo account")
+    page.wait_for_load_state()  # the meter begins with the scripts
     page.get_by_label("Nome").fill("Ada")
     page.get_by_label("E-mail").fill("ada@example.org")
     page.locator("[name=password]").fill("corta")

@@ -16,7 +16,8 @@ KILOBYTE = 1024
 
 
 def violations(page: Page) -> list[str]:
-    """Give what axe finds, in words."""
+    """Give what axe finds, in words, once all has come: half a page, or one without its styles, is no page."""
+    page.wait_for_load_state()
     page.evaluate(AXE)
     found = page.evaluate(f"axe.run(document, {{runOnly: {RULES}}})")
     return [
@@ -61,8 +62,7 @@ def test_each_person_reads_their_language_and_theme(site: Site, desk: Desk) -> N
     english.locator(".me summary").click()
     english.get_by_role("button", name="Dark").click()
     expect(english.locator("html")).to_have_attribute("data-theme", "dark")
-    ground = english.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == "rgb(23, 21, 18)"
+    expect(english.locator("body")).to_have_css("background-color", "rgb(23, 21, 18)")
 
 
 def test_a_phone_shows_one_pane_at_a_time(site: Site, desk: Desk) -> None:

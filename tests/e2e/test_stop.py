@@ -17,15 +17,15 @@ from tests.web_factory import World
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = """
-import sys
+import socket, sys
 from ascolto.web.app import create_app
 from ascolto.web.server import make_server
 from ascolto.wiring import build_house
 from config.settings import Settings
 house = build_house(Settings(data_dir=sys.argv[1]))
-server = make_server(create_app(house), host="127.0.0.1", port=int(sys.argv[2]))
+server = make_server(create_app(house), host="127.0.0.1", port=0)
 server.config.timeout_graceful_shutdown = 120  # patience must not be what ends it
-server.run()
+server.run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
 """
 
 
@@ -39,20 +39,23 @@ def test_it_stops_though_a_stream_is_open(seeded: tuple[Path, World], tmp_path: 
     with store.write() as session:
         token = start_sign_in(session, seeded[1].anna_id, user_agent="t", now=datetime.now(UTC))
     store.dispose()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(tmp_path), str(port)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    with socket.socket() as ours:  # bound here and handed over: nobody can take the port in between
+        ours.bind(("127.0.0.1", 0))
+        port = ours.getsockname()[1]
+        server = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(tmp_path), str(ours.fileno())],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            pass_fds=[ours.fileno()],
+        )
     try:
         wait_for(port)
-        with httpx2.stream("GET", f"http://127.0.0.1:{port}/events", cookies={"sid": token}, timeout=20) as stream:
+        with httpx2.stream("GET", f"http://127.0.0.1:{port}/events", cookies={"sid": token}, timeout=60) as stream:
             assert stream.status_code == 200
             lines = stream.iter_lines()
             assert any("resync" in line for line in lines)
             server.send_signal(number)
-            server.wait(timeout=30)
+            server.wait(timeout=60)
     finally:
         server.kill()
         server.wait()
@@ -60,9 +63,10 @@ def test_it_stops_though_a_stream_is_open(seeded: tuple[Path, World], tmp_path: 
 
 def wait_for(port: int) -> None:
     """Wait until the server answers."""
-    for _ in range(400):
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
         try:
-            httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=2)
+            httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
         except httpx2.HTTPError:
             time.sleep(0.1)
         else:

@@ -96,7 +96,7 @@ def _faulty(ground: Ground, *, rounds: int, seed: int) -> Verdict:
             kind="commit_then_fail", then=rng.choice(COMMITTED_THEN), network=ground.network, method="POST",
             path=WRITE_PATH[ground.network], times=rng.randint(1, 2), hang_seconds=3, retry_after=1,
         )  # fmt: skip
-        total.add(publish_round(ground, faults=[fault], kill_after=rng.uniform(0.2, 3.0))[0])
+        total.add(publish_round(ground, faults=[fault], kill_after=rng.uniform(0.2, 3.0), timeout_seconds=2.0)[0])
     return total
 
 

@@ -58,7 +58,7 @@ class Nursery:
     ) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
 
 
 def serve() -> None:

@@ -29,7 +29,7 @@ from tests.triage_factory import make_brand, make_conversation, make_identity, m
 
 REPLIES = 2  # one goes out while the other waits; a third would pass the same points again
 POSTS = 12  # two pages
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 60.0
 ROOM = 50_000_000  # bytes
 SERVER = "social.town.example"
 

@@ -1,5 +1,6 @@
 """Many agents at once, on versions that grow stale: one owner, one answer, and clean refusals for the rest."""
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -22,11 +23,18 @@ pytestmark = pytest.mark.faults
 AGENTS, CONVERSATIONS = 40, 5
 
 
+def wait_long(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA busy_timeout=120000")
+
+
 class Crowd:
     """Agents before the same conversations, all holding the version they saw at first."""
 
     def __init__(self, store: Store, clock: FakeClock) -> None:
         self.store, self.clock = store, clock
+        if store.is_sqlite:  # all of them queue for the one writer's lock: on a busy machine for long
+            sa.event.listen(store.engine, "connect", wait_long)
+            store.engine.dispose()
         with store.write() as session:
             brand = make_brand(session, now=clock())
             cases = [make_case(session, now=clock(), key=f"t{n}", brand=brand) for n in range(CONVERSATIONS)]

@@ -62,7 +62,7 @@ def test_committed_then_failed_stands_once(make_ground: MakeGround, network: str
         kind="commit_then_fail", then=then, network=network, method="POST", path=WRITE[network], times=2,
         hang_seconds=4, retry_after=1,
     )  # fmt: skip
-    verdict, _ = publish_round(ground, faults=[fault])
+    verdict, _ = publish_round(ground, faults=[fault], timeout_seconds=2.0 if then == "hang" else 15.0)
     assert verdict.is_clean, verdict
 
 

@@ -13,7 +13,7 @@ async def gather(bus: Bus, count: int, wanted: str) -> list[Event]:
     found: list[Event] = []
     threading.Thread(target=lambda: [bus.publish(wanted, {"id": number}) for number in range(count)]).start()
     while len(found) < count:
-        event = await subscription.next(10)
+        event = await subscription.next(60)
         assert event is not None
         if event.topic == wanted:
             found.append(event)
@@ -28,7 +28,7 @@ def test_events_from_another_thread_arrive_in_order(store: Store) -> None:
         async def listen() -> list[Event]:
             if isinstance(bus, PostgresBus):  # wait until the channel is open
                 first = bus.subscribe()
-                await first.next(10)
+                await first.next(60)
                 first.close()
             return await gather(bus, 20, "conversation")
 
@@ -43,9 +43,9 @@ def test_one_process_hears_another(postgres_store: Store) -> None:
 
     async def listen() -> Event | None:
         subscription = web.subscribe()
-        assert await subscription.next(10) == Event("resync")
+        assert await subscription.next(60) == Event("resync")
         await asyncio.to_thread(worker.publish, "source", {"id": 7})
-        return await subscription.next(10)
+        return await subscription.next(60)
 
     try:
         assert asyncio.run(listen()) == Event("source", {"id": 7})
@@ -73,7 +73,7 @@ def test_a_slow_listener_is_told_to_look_again() -> None:
         for number in range(QUEUE_SIZE + 1):
             bus.publish("conversation", {"id": number})
         await asyncio.sleep(0.05)
-        return await subscription.next(1)
+        return await subscription.next(60)
 
     assert asyncio.run(overflow()) == Event("resync")
 
@@ -84,6 +84,6 @@ def test_closing_ends_every_subscription_even_late_ones() -> None:
         before = bus.subscribe()
         bus.close()
         after = bus.subscribe()
-        return await before.next(1), await after.next(1)
+        return await before.next(60), await after.next(60)
 
     assert asyncio.run(listen()) == (None, None)

@@ -171,12 +171,12 @@ def test_a_bucket_in_other_hands_is_left_to_them(postgres_store: Store) -> None:
 def test_transactions_on_the_same_days_never_wait_for_each_other(postgres_store: Store) -> None:
     with postgres_store.write() as session:
         brand_id = add_brand(session).id
-    marked = Barrier(2, timeout=20)
+    marked = Barrier(2, timeout=60)
     yesterday = NOW - timedelta(days=1)
 
     def work(first: datetime, second: datetime) -> None:
         with postgres_store.write() as session:
-            session.execute(sa.text("SET LOCAL lock_timeout = '5s'"))
+            session.execute(sa.text("SET LOCAL lock_timeout = '30s'"))
             mark_dirty(session, brand_id, [first], NOW)
             marked.wait()  # both hold the one day, and want the other's
             mark_dirty(session, brand_id, [second], NOW)

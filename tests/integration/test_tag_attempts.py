@@ -23,7 +23,7 @@ from tests.triage_factory import make_brand, make_identity, make_post
 
 TEXTS = ("tutto bene", "questo uccide", "dov'è il pacco?", "grazie mille")
 LETHAL = 23
-LIFE_SECONDS = 20.0
+LIFE_SECONDS = 90.0
 
 
 class LethalTagger(WordTagger):

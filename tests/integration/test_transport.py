@@ -111,27 +111,35 @@ def test_last_response_keeps_status_and_headers_without_secrets(server: _Server)
 
 
 def test_a_silent_server_ends_in_a_time_out(server: _Server) -> None:
-    server.answer = lambda _handler: time.sleep(3)
+    tested = threading.Event()
+
+    def say_nothing(_handler: BaseHTTPRequestHandler) -> None:
+        tested.wait(120)
+
+    server.answer = say_nothing
     started = time.perf_counter()
     with pytest.raises(TransientError, match="time-out"):
         Transport(timeout_seconds=0.2).get(url_of(server))
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 60
+    tested.set()
 
 
 def test_a_dripping_server_ends_too(server: _Server) -> None:
+    tested = threading.Event()
+
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
+        handler.send_header("Content-Length", "100000")
         handler.end_headers()
-        for _ in range(100):
+        while not tested.wait(0.05):
             handler.wfile.write(b"x")
-            time.sleep(0.05)
 
     server.answer = drip
     started = time.perf_counter()
     with pytest.raises(TransientError):
         Transport(timeout_seconds=0.2).get(url_of(server))
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 60  # it would drip for more than an hour
+    tested.set()
 
 
 def test_a_huge_answer_is_dropped(server: _Server) -> None:

@@ -8,8 +8,9 @@ from connectors.base import Connector
 from connectors.contract_world import World
 from connectors.transport import Transport
 
-# Long enough that a busy machine is not taken for a network that hangs.
-TIMEOUT_SECONDS = 1.5
+# A town that hangs is waited for briefly; any other for so long that a busy machine is not taken for a silent one.
+HANGING_SECONDS = 2.0
+TIMEOUT_SECONDS = 15.0
 
 
 class TownWorld(World):
@@ -20,6 +21,7 @@ class TownWorld(World):
 
     reads: tuple[str, str] = ("GET", "")
     writes: tuple[str, str] = ("POST", "")
+    longest_seconds: float = 40.0
 
     def __init__(
         self, town: Town, network: TownNetwork, connector_class: type[Connector], config: Mapping[str, Any]
@@ -29,6 +31,7 @@ class TownWorld(World):
         self.connector_class = connector_class
         self.config = connector_class.config_class.model_validate(config)
         self.secret_words: tuple[str, ...] = ()
+        self._is_hanging = False
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -36,8 +39,9 @@ class TownWorld(World):
         return self.secret_words
 
     def connector(self) -> Connector:
-        """Give a new connector with a short time-out."""
-        return self.connector_class(self.config, transport=Transport(timeout_seconds=TIMEOUT_SECONDS))
+        """Give a new connector, with a short time-out while the town hangs."""
+        seconds = HANGING_SECONDS if self._is_hanging else TIMEOUT_SECONDS
+        return self.connector_class(self.config, transport=Transport(timeout_seconds=seconds))
 
     def say(self, text: str, *, parent_id: str | None = None) -> str:
         """Let Anna speak."""
@@ -59,12 +63,14 @@ class TownWorld(World):
             path=path,
             times=-1,
             retry_after=7,
-            hang_seconds=5,
+            hang_seconds=60,
         )
+        self._is_hanging = kind.endswith("hang")
         self.town.faults.add(fault)
 
     def heal(self) -> None:
         """Lift all faults."""
+        self._is_hanging = False
         self.town.faults.clear()
 
     def edit(self, external_id: str, text: str) -> None:

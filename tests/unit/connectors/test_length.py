@@ -44,6 +44,6 @@ def test_length_is_counted_as_the_network_does(text: str, rule: LengthRule, leng
 )
 @pytest.mark.parametrize("rule", list(LengthRule))
 def test_hostile_text_is_counted_in_no_time(text: str, rule: LengthRule) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     measure(text, rule)
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5

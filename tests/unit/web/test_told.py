@@ -61,6 +61,6 @@ def test_the_most_specific_words_win_and_equal_places_hold_equal_values() -> Non
 
 @pytest.mark.parametrize("hostile", ["(" * LONGEST, "X " * (LONGEST // 2), ": " * (LONGEST // 2), "\x00" * 50_000])
 def test_hostile_texts_are_told_in_no_time(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()  # our own work: others' on a busy machine does not count
     assert isinstance(ITALIAN.tell(hostile), str)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
