@@ -11,7 +11,7 @@ Nothing is stored here. Vectors are float32 rows of unit length; similarity is t
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from itertools import pairwise
 from typing import Protocol
@@ -83,17 +83,22 @@ def move(centre: Centre, points: Vectors) -> Centre:
     return Centre(vector=(total / length).astype(np.float32), weight=min(MEMORY, centre.weight + len(points)))
 
 
-def find_dense(points: Vectors, *, join: float, fewest: int = FEWEST) -> list[NDArray[np.int64]]:
+def find_dense(
+    points: Vectors, *, join: float, fewest: int = FEWEST, fresh: int | None = None
+) -> list[NDArray[np.int64]]:
     """Find places where at least `fewest` points lie near one: the densest first, each point in one place at most.
 
     The neighbours of a point are those at least `join` from it. The point with most neighbours opens a place; its
-    mean then gathers what is near the mean. Time is quadratic in n, memory is not: keep n to a few thousand.
+    mean then gathers what is near the mean. Where the points were searched before, all but the first `fresh`, only
+    those and their neighbours can open one. Time grows with n times what is fresh; keep n to a few thousand.
     """
     free = np.ones(len(points), dtype=np.bool_)
-    density = _count_neighbours(points, join)
+    seeds = np.arange(len(points)) if fresh is None else _near_any(points, points[:fresh], join)
+    density = _count_neighbours(points[seeds], points, join)
     found: list[NDArray[np.int64]] = []
-    for seed in np.argsort(-density, kind="stable"):
-        if density[seed] < fewest:
+    for place in np.argsort(-density, kind="stable"):
+        seed = seeds[place]
+        if density[place] < fewest:
             break
         if not free[seed]:
             continue
@@ -109,10 +114,17 @@ def find_dense(points: Vectors, *, join: float, fewest: int = FEWEST) -> list[ND
     return found
 
 
-def _count_neighbours(points: Vectors, join: float) -> NDArray[np.int64]:
-    counts = np.zeros(len(points), dtype=np.int64)
-    for start in range(0, len(points), _ROWS):
-        counts[start : start + _ROWS] = (points[start : start + _ROWS] @ points.T >= join).sum(axis=1)
+def _near_any(points: Vectors, some: Vectors, join: float) -> NDArray[np.int64]:
+    near = np.zeros(len(points), dtype=np.bool_)
+    for start in range(0, len(some), _ROWS):
+        near |= (some[start : start + _ROWS] @ points.T >= join).any(axis=0)
+    return np.flatnonzero(near)
+
+
+def _count_neighbours(seeds: Vectors, points: Vectors, join: float) -> NDArray[np.int64]:
+    counts = np.zeros(len(seeds), dtype=np.int64)
+    for start in range(0, len(seeds), _ROWS):
+        counts[start : start + _ROWS] = (seeds[start : start + _ROWS] @ points.T >= join).sum(axis=1)
     return counts
 
 
@@ -123,15 +135,18 @@ def centre_of(points: Vectors) -> Centre:
 
 def find_same(centres: Mapping[int, Centre], *, merge: float) -> list[tuple[int, int]]:
     """Give pairs (kept, given up) of topic ids that have come to lie in one place; the older id is kept."""
+    if not centres:
+        return []
     ids = sorted(centres)
+    means = np.stack([centres[key].vector for key in ids])
     gone: set[int] = set()
     pairs: list[tuple[int, int]] = []
-    for place, kept in enumerate(ids):
-        if kept in gone:
-            continue
-        for other in ids[place + 1 :]:
-            if other not in gone and float(centres[kept].vector @ centres[other].vector) >= merge:
-                pairs.append((kept, other))
+    for start in range(0, len(ids), _ROWS):
+        alike = means[start : start + _ROWS] @ means.T >= merge
+        for row, column in np.argwhere(alike):
+            kept, other = int(row) + start, int(column)
+            if kept < other and kept not in gone and other not in gone:
+                pairs.append((ids[kept], ids[other]))
                 gone.add(other)
     return pairs
 
@@ -142,22 +157,38 @@ def choose_examples(points: Vectors, centre: Centre, count: int = 3) -> list[int
     return [int(place) for place in order[:count]]
 
 
-def name_topic(
-    texts: Sequence[str], background: Sequence[str], language: str, *, avoid: Iterable[str] = ()
-) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What a brand's complaints and questions of a language talk of at large: in how many of them a term stands.
+
+    `avoid` are words that tell no matter here: the brand's own names.
+    """
+
+    language: str
+    texts: int
+    counts: Counter[str]
+    avoid: frozenset[str]
+
+
+def read_background(texts: Sequence[str], language: str, *, avoid: Iterable[str] = ()) -> Background:
+    """Count the terms of texts once, for the names of many topics."""
+    banned = frozenset(part for name in avoid for part in name.lower().split())
+    counts = Counter(term for text in texts for term in _terms(text, language, banned))
+    return Background(language=language, texts=len(texts), counts=counts, avoid=banned)
+
+
+def name_topic(texts: Sequence[str], background: Background) -> tuple[str, ...]:
     """Give the one or two terms of a language that tell a topic's posts from others; none where nothing is told.
 
     Terms are words and pairs of words, weighed by share in the topic times the logarithm of how much commoner they
     are there than in `background` (class-based tf-idf, after Grootendorst 2022). Words without a matter (stop words,
-    moods, numbers) and those of `avoid` (the brand's own names) do not count.
+    moods, numbers, the brand's own names) do not count.
     """
-    banned = {part for name in avoid for part in name.lower().split()}
-    inside = [_terms(text, language, banned) for text in texts]
+    inside = [_terms(text, background.language, background.avoid) for text in texts]
     counts = Counter(term for terms in inside for term in terms)
-    others = Counter(term for text in background for term in _terms(text, language, banned))
     needed = max(_TERM_POSTS, _TERM_SHARE * len(texts))
     weights = {
-        term: _weigh(count / len(texts), (others[term] + 1) / (len(background) + 2), pair=" " in term)
+        term: _weigh(count / len(texts), (background.counts[term] + 1) / (background.texts + 2), pair=" " in term)
         for term, count in counts.items()
         if count >= needed
     }
@@ -175,15 +206,16 @@ def _weigh(share: float, elsewhere: float, *, pair: bool) -> float:
     return share * float(np.log(share / elsewhere)) * (1.8 if pair else 1.0)
 
 
-def _terms(text: str, language: str, banned: set[str]) -> set[str]:
+def _terms(text: str, language: str, banned: frozenset[str]) -> set[str]:
     words = [token.lstrip("°¬") for token in tokenise(text).tokens]
-    told = [word if _tells(word, language, banned) else "" for word in words]
+    told = [word if word not in banned and _tells(word, language) else "" for word in words]
     pairs = {f"{first} {second}" for first, second in pairwise(told) if first and second}
     return {word for word in told if word} | pairs
 
 
-def _tells(word: str, language: str, banned: set[str]) -> bool:
-    if len(word) < _SHORT or not word.isalpha() or word in banned or word in _empty_words(language):
+@lru_cache(maxsize=50_000)
+def _tells(word: str, language: str) -> bool:
+    if len(word) < _SHORT or not word.isalpha() or word in _empty_words(language):
         return False
     polarity = polarity_of(word, load_lists(language).polarity) if language in LANGUAGES else ""
     # "broken" and "refund" lean to the bad side and are matters all the same; "awful" and "lovely" are moods.

@@ -147,7 +147,7 @@ def find_topics(house: House, limit: int = TOPIC_BATCH) -> Done:
     with house.store.write() as session:
         placed = topics.place_posts(session, posts, points, space)
         for brand_id in placed.brand_ids:
-            topics.find_topics(session, brand_id, space, house.clock())
+            topics.find_topics(session, brand_id, space, house.clock(), placed=placed)
     return Done(rows=len(posts), has_more=len(posts) >= limit)
 
 

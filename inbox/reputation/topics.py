@@ -8,7 +8,7 @@ is never touched.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from inbox.store.queries.topics import WaitingPost
 from inbox.store.statements import insert_ignoring, is_one_of
 from inbox.store.tables import PostTopic, Topic
 from nlp import topics as arithmetic
-from nlp.topics import Centre, TopicSpace, Vectors
+from nlp.topics import Background, Centre, TopicSpace, Vectors
 
 TOLD = frozenset({"complaint", "question"})
 LANGUAGES = ("it", "en")
@@ -33,7 +33,7 @@ POOL = 4000
 SETTLED = 20.0
 MAX_NAME = 80
 _NAMING_POSTS = 300
-_BACKGROUND_POSTS = 1500
+_BACKGROUND_POSTS = 800
 _FEWEST_TO_NAME = 3
 _RECENTRE_POSTS = 50
 _BETWEEN = " · "
@@ -41,11 +41,15 @@ _BETWEEN = " · "
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of a batch: how many joined a topic, and the brands whose pool grew."""
+    """What became of a batch, by brand: the topics that posts joined, and how many posts went to the pool."""
 
-    joined: int
-    pooled: int
-    brand_ids: tuple[int, ...]
+    joined: Mapping[int, frozenset[int]]
+    pooled: Mapping[int, int]
+
+    @property
+    def brand_ids(self) -> tuple[int, ...]:
+        """The brands of the batch."""
+        return tuple(sorted(self.joined))
 
 
 def wait_for_topic(session: Session, posts: Iterable[tuple[int, int, datetime]]) -> None:
@@ -76,7 +80,8 @@ def place_posts(session: Session, posts: Sequence[WaitingPost], points: Vectors,
             by_brand[post.brand_id].append(row)
         else:
             leave_topic(session, post.brand_id, post.post_id)
-    joined = pooled = 0
+    joined: dict[int, frozenset[int]] = {}
+    pooled: dict[int, int] = {}
     for brand_id in sorted(by_brand):
         _lock(session, brand_id)
         rows = by_brand[brand_id]
@@ -86,9 +91,9 @@ def place_posts(session: Session, posts: Sequence[WaitingPost], points: Vectors,
         _write_places(session, [posts[row] for row in rows], here, (places, nearness), topics, space)
         for place in np.unique(places[places >= 0]):
             _follow(topics[place], here[places == place])
-        joined += int((places >= 0).sum())
-        pooled += int((places < 0).sum())
-    return Placed(joined=joined, pooled=pooled, brand_ids=tuple(sorted(by_brand)))
+        joined[brand_id] = frozenset(topics[place].id for place in np.unique(places[places >= 0]))
+        pooled[brand_id] = int((places < 0).sum())
+    return Placed(joined=joined, pooled=pooled)
 
 
 def _write_places(
@@ -121,25 +126,39 @@ def _write_places(
     session.execute(sa.update(PostTopic), [one for one in updates if one["post_id"] in standing])
 
 
-def find_topics(session: Session, brand_id: int, space: TopicSpace, now: datetime) -> list[int]:
-    """Open topics where the pool is dense, join topics that have become one, name the young; gives the new ids."""
+def find_topics(
+    session: Session, brand_id: int, space: TopicSpace, now: datetime, *, placed: Placed | None = None
+) -> list[int]:
+    """Open topics where the pool is dense, join topics that have become one, name the young; gives the new ids.
+
+    `placed` says what has changed since the last look; without it everything is looked at.
+    """
     _lock(session, brand_id)
     _recentre(session, brand_id, space)
     pool = queries.list_pool(session, brand_id, POOL)
     _forget_old(session, brand_id, pool)
     opened: list[Topic] = []
     if pool:
-        points = np.stack([_read_point(one) for one in pool])
-        for members in arithmetic.find_dense(points, join=space.join):
+        points = np.stack([np.frombuffer(vector, dtype="<f2") for _, vector in pool]).astype(np.float32)
+        fresh = placed.pooled.get(brand_id, 0) if placed else None
+        for members in arithmetic.find_dense(points, join=space.join, fresh=fresh):
             topic = _open(session, brand_id, points[members], space, now)
             opened.append(topic)
-            for member in members:
-                row = pool[member]
-                row.topic_id, row.vector = topic.id, None
-                row.similarity = round(float(points[member] @ _read_centre(topic)), 4)
+            nearness = points[members] @ _read_centre(topic)
+            session.execute(
+                sa.update(PostTopic),
+                [
+                    {
+                        "brand_id": brand_id, "post_id": pool[member][0], "topic_id": topic.id, "vector": None,
+                        "similarity": round(float(near), 4),
+                    }
+                    for member, near in zip(members, nearness, strict=True)
+                ],
+            )  # fmt: skip
     session.flush()
     given_up = _join_same(session, brand_id, space)
-    _name_young(session, brand_id)
+    changed = {*placed.joined.get(brand_id, ()), *(topic.id for topic in opened)} if placed else None
+    _name_young(session, brand_id, changed)
     return [topic.id for topic in opened if topic.id not in given_up]
 
 
@@ -153,11 +172,11 @@ def _open(session: Session, brand_id: int, points: Vectors, space: TopicSpace, n
     return topic
 
 
-def _forget_old(session: Session, brand_id: int, pool: Sequence[PostTopic]) -> None:
+def _forget_old(session: Session, brand_id: int, pool: Sequence[tuple[int, bytes]]) -> None:
     if len(pool) == POOL:
         session.execute(
             sa.update(PostTopic)
-            .where(PostTopic.brand_id == brand_id, PostTopic.vector.is_not(None), PostTopic.post_id < pool[-1].post_id)
+            .where(PostTopic.brand_id == brand_id, PostTopic.vector.is_not(None), PostTopic.post_id < pool[-1][0])
             .values(vector=None)
         )
 
@@ -192,12 +211,13 @@ def _join_same(session: Session, brand_id: int, space: TopicSpace) -> set[int]:
     return {other_id for _, other_id in pairs}
 
 
-def _name_young(session: Session, brand_id: int) -> None:
+def _name_young(session: Session, brand_id: int, changed: Collection[int] | None) -> None:
     # Everybody names the brand; what they say of a product is a matter of its own.
     names = [form for kind, _, form in read_brand_terms(session).names() if kind == "brand"]
-    backgrounds: dict[str, list[str]] = {}
+    backgrounds: dict[str, Background] = {}
     for topic in queries.list_topics(session, brand_id):
-        if topic.weight >= SETTLED and set(topic.names) >= set(LANGUAGES):
+        is_named = topic.weight >= SETTLED and set(topic.names) >= set(LANGUAGES)
+        if is_named or (changed is not None and topic.id not in changed):
             continue
         texts = queries.list_topic_texts(session, topic.id, _NAMING_POSTS)
         named = dict(topic.names)
@@ -207,8 +227,9 @@ def _name_young(session: Session, brand_id: int) -> None:
             if is_settled or len(here) < _FEWEST_TO_NAME:
                 continue
             if language not in backgrounds:
-                backgrounds[language] = queries.list_texts(session, brand_id, language, _BACKGROUND_POSTS)
-            found = arithmetic.name_topic(here, backgrounds[language], language, avoid=names)
+                others = queries.list_texts(session, brand_id, language, _BACKGROUND_POSTS)
+                backgrounds[language] = arithmetic.read_background(others, language, avoid=names)
+            found = arithmetic.name_topic(here, backgrounds[language])
             if found:
                 named[language] = _BETWEEN.join(found)
         if named != topic.names:
@@ -282,10 +303,6 @@ def _centre(topic: Topic) -> Centre:
 
 def _read_centre(topic: Topic) -> Vectors:
     return np.frombuffer(topic.centre, dtype="<f4").astype(np.float32)
-
-
-def _read_point(row: PostTopic) -> Vectors:
-    return np.frombuffer(row.vector or b"", dtype="<f2").astype(np.float32)
 
 
 def _bytes_of(centre: Centre) -> bytes:

@@ -17,11 +17,12 @@ import psutil
 
 from inbox.store.engine import Store
 from inbox.store.migrate import upgrade
-from tests.bench import bench_inbox, bench_ingest, bench_peer, bench_processes, bench_tag
+from tests.bench import bench_inbox, bench_ingest, bench_peer, bench_processes, bench_tag, bench_topics
 from tests.databases import postgres_database, postgres_server
 
 REPORT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 SCALES = {"small": (5_000, 50_000), "1m": (30_000, 1_000_000)}
+TOPIC_POSTS = 100_000
 SUBJECTS = (
     "Il pacco",
     "La bolletta",
@@ -59,6 +60,10 @@ def main() -> int:
             file, posts, _made(folder / "tag")
         )
         sections["`ascolto serve`, empty database"] = bench_processes.run_serve(_made(folder / "serve"))
+        with _sqlite(folder / "topics") as store:
+            sections[f"Topics, SQLite ({TOPIC_POSTS:,} complaints and questions)"] = bench_topics.run(
+                store, TOPIC_POSTS
+            )
         with _sqlite(folder / "inbox") as store:
             sections[f"Inbox lists, SQLite, {conversations:,} conversations (ms)"] = bench_inbox.run(
                 store, conversations

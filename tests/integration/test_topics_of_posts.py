@@ -38,7 +38,7 @@ def place(store: Store, space: TopicSpace | None = None) -> None:
         posts = topics.list_waiting(session, 500)
         placed = topics.place_posts(session, posts, chosen.embed([post.text for post in posts]), chosen)
         for brand_id in placed.brand_ids:
-            topics.find_topics(session, brand_id, chosen, NOW)
+            topics.find_topics(session, brand_id, chosen, NOW, placed=placed)
 
 
 def members(store: Store) -> dict[int, set[str]]:

@@ -72,15 +72,15 @@ def list_topics(session: Session, brand_id: int) -> list[Topic]:
     )
 
 
-def list_pool(session: Session, brand_id: int, limit: int) -> list[PostTopic]:
-    """Give the newest posts of the pool, newest first."""
+def list_pool(session: Session, brand_id: int, limit: int) -> list[tuple[int, bytes]]:
+    """Give (post id, vector) of the newest posts of the pool, newest first."""
     query = (
-        sa.select(PostTopic)
+        sa.select(PostTopic.post_id, PostTopic.vector)
         .where(PostTopic.brand_id == brand_id, PostTopic.vector.is_not(None))
         .order_by(PostTopic.post_id.desc())
         .limit(limit)
     )
-    return list(session.scalars(query))
+    return [(post_id, vector) for post_id, vector in session.execute(query) if vector is not None]
 
 
 def list_texts(session: Session, brand_id: int, language: str, limit: int) -> list[str]:

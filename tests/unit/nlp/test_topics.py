@@ -16,6 +16,7 @@ from nlp.topics import (
     find_same,
     move,
     name_topic,
+    read_background,
 )
 from tests.topics_factory import WordSpace
 
@@ -104,17 +105,32 @@ NAMED = {
 @pytest.mark.parametrize("language", ["it", "en"])
 def test_a_name_tells_the_matter(language: str) -> None:
     topic, others, expected = NAMED[language]
-    found = name_topic(topic, [*topic, *others], language)
+    found = name_topic(topic, read_background([*topic, *others], language))
     assert any(expected in term for term in found)
     assert len(found) <= 2
 
 
 def test_the_brands_own_name_is_no_matter() -> None:
     texts = ["Lumea rimborso mai arrivato"] * 5
-    assert all("lumea" not in term for term in name_topic(texts, ["altro", "testo", "qui"], "it", avoid=["Lumea"]))
+    assert all(
+        "lumea" not in term
+        for term in name_topic(texts, read_background(["altro", "testo", "qui"], "it", avoid=["Lumea"]))
+    )
 
 
 def test_hostile_texts_have_no_name_and_raise_nothing() -> None:
     texts = ["", "🔥🔥", "\u202e\u0301\x00", "<script>" * 3, "a" * 100_000]
-    assert name_topic(texts, texts, "it") == ()
+    assert name_topic(texts, read_background(texts, "it")) == ()
     assert WordSpace().embed([""]).any() == np.False_
+
+
+def test_a_search_of_what_is_fresh_finds_what_a_search_of_all_finds() -> None:
+    draw = np.random.default_rng(8)
+    old = draw.normal(size=(40, 6)).astype(np.float32)
+    old /= np.linalg.norm(old, axis=1, keepdims=True)
+    fresh = np.stack([unit(*(np.eye(6)[2] + draw.normal(0, 0.1, 6))) for _ in range(6)])
+    points = np.concatenate([fresh, old])
+    groups = [set(members.tolist()) for members in find_dense(points, join=0.8)]
+    with_fresh = [group for group in groups if group & set(range(6))]
+    assert [set(members.tolist()) for members in find_dense(points, join=0.8, fresh=6)] == with_fresh
+    assert find_dense(points, join=0.8, fresh=0) == []
