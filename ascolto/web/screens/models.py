@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.orm import Session
 
+from ascolto.jobs.tag_steps import taggers
 from ascolto.web.charts import RiskCurve, draw_risk
 from ascolto.web.conversations.words import LABEL_WORDS, TASK_WORDS
 from ascolto.web.deps import HouseOf, Manager, ReadSession, SignedIn, WriteScope
@@ -17,6 +18,7 @@ from ascolto.web.templating import NavItem, render
 from inbox.errors import NotFoundError
 from inbox.listening.accuracy import LEAST_TOLD, read_accuracy
 from inbox.listening.adaptation import EVERY, activate, dismiss, missing_labels, tagger_name, undo
+from inbox.listening.retagging import count_old
 from inbox.store.queries.adaptations import list_adaptations
 from inbox.store.queries.brands import get_brand, list_brands
 from inbox.store.queries.users import users_by_id
@@ -29,6 +31,7 @@ router = APIRouter(prefix="/settings/models", include_in_schema=False)
 
 NAV = NavItem(key="models", path="/settings/models", label=N_("Models"), icon="sparkles", order=60, go_key="m")
 MAX_ID = 2**53
+MOST_COUNTED = 10_000
 STATE_WORDS = {
     "proposed": (N_("proposed"), "warn"),
     "active": (N_("in use"), "good"),
@@ -100,6 +103,7 @@ def show_models(
     }
     if chosen is not None:
         context |= _of_brand(session, chosen.id, health.tier)
+        context["old_tags"] = count_old(session, taggers(house), brand_id=chosen.id, cap=MOST_COUNTED)
     return render(request, "models/page.html", context)
 
 
