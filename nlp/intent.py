@@ -1,4 +1,4 @@
-"""From raw scores to intents: ten independent calibrated probabilities, labels chosen, and where not to trust them."""
+"""What is special about intents: how they lean on the author's attitude, and which labels a post gets."""
 
 from dataclasses import dataclass
 
@@ -12,36 +12,23 @@ MAX_LABELS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class IntentHead:
-    """Calibration of one language: p = sigmoid(slope * score + leans . attitude + offset), by intent of INTENTS.
+class Leans:
+    """How an author's attitude speaks for or against each intent; it keeps praise out of plain complaints.
 
-    Attitude is how likely the author is negative and positive (`leans` holds a pair an intent): it is what keeps
-    praise out of plain complaints.
-    An intent is chosen from its own `threshold` on; a post is unsure where the strongest choice lies under `floor`.
+    An intent's score becomes slope * score + leans . (how likely negative, how likely positive).
     """
 
     slopes: tuple[float, ...]
-    offsets: tuple[float, ...]
     leans: tuple[tuple[float, float], ...]
-    thresholds: tuple[float, ...]
-    floor: float
 
-    def probabilities(self, scores: NDArray[np.float32], sentiment: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, 10) raw scores and (n, 3) sentiment → (n, 10) float32 in [0, 1], independent, columns INTENTS."""
-        attitude = sentiment[:, [0, 2]].astype(np.float64)
-        logits = scores.astype(np.float64) * np.array(self.slopes) + np.array(self.offsets)
-        for column, (negative, positive) in enumerate(self.leans):  # element by element: a row never sees its batch
-            logits[:, column] += attitude[:, 0] * negative + attitude[:, 1] * positive
-        likely: NDArray[np.float32] = (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
-        return likely
-
-    def choose(self, probabilities: NDArray[np.float32]) -> tuple[tuple[str, ...], ...]:
-        """One to three intents a row, strongest first relative to its threshold; spam and other stand alone."""
-        return choose_intents(probabilities, self.thresholds)
-
-    def unsure(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """(n,) bool: no intent is likely enough to be trusted."""
-        return np.asarray(probabilities.max(axis=1) < self.floor)
+    def apply(self, scores: NDArray[np.float32], sentiment: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 10) raw scores and (n, 3) sentiment probabilities → (n, 10) raw scores."""
+        leaning = scores.astype(np.float64) * np.array(self.slopes)
+        negative, positive = sentiment[:, 0].astype(np.float64), sentiment[:, 2].astype(np.float64)
+        for column, (against, towards) in enumerate(self.leans):  # element by element: a row never sees its batch
+            leaning[:, column] += negative * against + positive * towards
+        leant: NDArray[np.float32] = leaning.astype(np.float32)
+        return leant
 
 
 def choose_intents(probabilities: NDArray[np.float32], thresholds: tuple[float, ...]) -> tuple[tuple[str, ...], ...]:

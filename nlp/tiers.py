@@ -6,7 +6,6 @@ loaded at the first text, so that a tier that is never asked costs nothing.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from nlp.calibration import TASKS, Calibration, CalibrationError
 from nlp.encoder import open_encoder
 from nlp.features import tokenise
 from nlp.heads import Heads, Scores, load_heads
+from nlp.intent import Leans
 from nlp.model_files import ModelFileError, ModelFolder
 from nlp.ngrams import NgramModel, load_ngrams
 
@@ -35,26 +35,6 @@ class Tier(Protocol):
 
     def scores(self, texts: Sequence[str], languages: Sequence[str]) -> Scores:
         """Task → (n, labels) float32 for texts in languages that have heads; a tier may lack tasks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Leans:
-    """How an author's attitude speaks for or against each intent; it keeps praise out of plain complaints.
-
-    An intent's score becomes slope * score + leans . (how likely negative, how likely positive).
-    """
-
-    slopes: tuple[float, ...]
-    leans: tuple[tuple[float, float], ...]
-
-    def apply(self, scores: NDArray[np.float32], sentiment: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, 10) raw scores and (n, 3) sentiment probabilities → (n, 10) raw scores."""
-        leaning = scores.astype(np.float64) * np.array(self.slopes)
-        negative, positive = sentiment[:, 0].astype(np.float64), sentiment[:, 2].astype(np.float64)
-        for column, (against, towards) in enumerate(self.leans):  # element by element: a row never sees its batch
-            leaning[:, column] += negative * against + positive * towards
-        leant: NDArray[np.float32] = leaning.astype(np.float32)
-        return leant
 
 
 _Loaded = tuple[NgramModel, dict[str, list[int]]]  # a language's heads, and the columns of each task

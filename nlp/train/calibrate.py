@@ -8,8 +8,8 @@ from scipy.optimize import minimize  # type: ignore[import-untyped]  # scipy pub
 from sklearn.linear_model import LogisticRegression
 
 from nlp.base import INTENTS
-from nlp.intent import IntentHead
-from nlp.sentiment import SentimentHead
+from nlp.calibration import AnyOf, OneOf
+from nlp.intent import Leans
 
 _WANTED_ACCURACY = 0.8  # of what is not unsure
 _MOST_UNSURE = 0.4  # no more than this share of posts may be unsure
@@ -18,7 +18,7 @@ _GLAD = ("praise", "advocacy")  # dislike never speaks for these, and a wrong on
 _PRIOR_COUNTS = 4.0  # pulls the F1 of a rare intent towards a middling threshold
 
 
-def fit_sentiment(scores: NDArray[np.float32], gold: NDArray[np.int64]) -> SentimentHead:
+def fit_sentiment(scores: NDArray[np.float32], gold: NDArray[np.int64]) -> OneOf:
     """Fit one temperature and two biases by likelihood, and the abstention threshold."""
 
     def loss(parameters: NDArray[np.float64]) -> float:
@@ -32,15 +32,17 @@ def fit_sentiment(scores: NDArray[np.float32], gold: NDArray[np.int64]) -> Senti
     return _head_from(best.x, threshold=abstention_threshold(probabilities.max(axis=1), right))
 
 
-def _head_from(parameters: NDArray[np.float64], *, threshold: float) -> SentimentHead:
-    return SentimentHead(
+def _head_from(parameters: NDArray[np.float64], *, threshold: float) -> OneOf:
+    return OneOf(
         temperature=round(float(np.exp(parameters[0])), 4),
         biases=(round(float(parameters[1]), 4), 0.0, round(float(parameters[2]), 4)),
         threshold=threshold,
     )
 
 
-def fit_intents(scores: NDArray[np.float32], attitude: NDArray[np.float32], gold: NDArray[np.float64]) -> IntentHead:
+def fit_intents(
+    scores: NDArray[np.float32], attitude: NDArray[np.float32], gold: NDArray[np.float64]
+) -> tuple[Leans, AnyOf]:
     """Fit slope, leans and offset of every intent, then the thresholds for choosing and abstaining."""
     slopes, offsets, leans = [], [], []
     for column, intent in enumerate(INTENTS):
@@ -52,11 +54,12 @@ def fit_intents(scores: NDArray[np.float32], attitude: NDArray[np.float32], gold
         slopes.append(max(slope, 0.05))
         leans.append((negative, positive))
         offsets.append(round(float(platt.intercept_[0]), 4))
-    blank = (0.5,) * len(INTENTS)
-    head = IntentHead(tuple(slopes), tuple(offsets), tuple(leans), thresholds=blank, floor=0.0)
-    probabilities = head.probabilities(scores, attitude)
+    leaning = Leans(tuple(slopes), tuple(leans))
+    even = (1.0,) * len(INTENTS)
+    head = AnyOf(even, tuple(offsets), thresholds=even, floor=0.0)
+    probabilities = head.probabilities(leaning.apply(scores, attitude))
     right = gold[np.arange(len(gold)), probabilities.argmax(axis=1)] > 0
-    return replace(
+    return leaning, replace(
         head,
         thresholds=tuple(
             _best_threshold(probabilities[:, column], gold[:, column], beta=0.5 if intent in _GLAD else 1.0)
@@ -77,11 +80,13 @@ def _best_threshold(probabilities: NDArray[np.float32], gold: NDArray[np.float64
     return float(max(_THRESHOLDS, key=score))
 
 
-def abstention_threshold(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+def abstention_threshold(
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], wanted: float = _WANTED_ACCURACY
+) -> float:
     """Lowest confidence from which enough is right, leaving no more than the agreed share unsure."""
     order = np.argsort(-confidence, kind="stable")
     accuracy = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     least = int(len(order) * (1.0 - _MOST_UNSURE))
-    kept = [count for count in range(least, len(order)) if accuracy[count - 1] >= _WANTED_ACCURACY]
+    kept = [count for count in range(least, len(order)) if accuracy[count - 1] >= wanted]
     count = max(kept) if kept else least
     return round(float(confidence[order[count - 1]]), 4)

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.base import SENTIMENTS
+from nlp.calibration import AnyOf, OneOf
 from nlp.corpus.check import load_corpus
-from nlp.intent import IntentHead
-from nlp.sentiment import SentimentHead
+from nlp.intent import Leans
 from nlp.train.calibrate import fit_intents, fit_sentiment
 from nlp.train.data import Examples, join, own_examples, public_sentiment
 from nlp.train.linear import (
@@ -83,14 +83,12 @@ def prepare(language: str, folder: Path) -> Lesson:
     return Lesson(examples, own, lay_ground(counts, columns, *beliefs, recipe))
 
 
-def calibrate(
-    scores: NDArray[np.float32], examples: Examples, rows: NDArray[np.intp]
-) -> tuple[SentimentHead, IntentHead]:
+def calibrate(scores: NDArray[np.float32], examples: Examples, rows: NDArray[np.intp]) -> tuple[OneOf, Leans, AnyOf]:
     """Fit both heads' calibration to the scores of `rows` by heads that had not seen them."""
     first = len(SENTIMENTS)
     sentiment = fit_sentiment(scores[:, :first], examples.sentiment[rows])
     attitude = sentiment.probabilities(scores[:, :first])
-    return sentiment, fit_intents(scores[:, first:], attitude, examples.intents[rows])
+    return sentiment, *fit_intents(scores[:, first:], attitude, examples.intents[rows])
 
 
 def train(folder: Path, out: Path) -> None:
@@ -112,7 +110,7 @@ def train(folder: Path, out: Path) -> None:
     (out / "model.json").write_text(text, encoding="utf-8")
 
 
-def _describe(sentiment: SentimentHead, intents: IntentHead, *, sha256: str) -> dict[str, object]:
+def _describe(sentiment: OneOf, leans: Leans, intents: AnyOf, *, sha256: str) -> dict[str, object]:
     return {
         "sha256": sha256,
         "sentiment": {
@@ -121,9 +119,9 @@ def _describe(sentiment: SentimentHead, intents: IntentHead, *, sha256: str) -> 
             "threshold": sentiment.threshold,
         },
         "intents": {
-            "slopes": list(intents.slopes),
+            "slopes": list(leans.slopes),
             "offsets": list(intents.offsets),
-            "leans": [list(lean) for lean in intents.leans],
+            "leans": [list(lean) for lean in leans.leans],
             "thresholds": list(intents.thresholds),
             "floor": intents.floor,
         },

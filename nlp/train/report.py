@@ -23,6 +23,7 @@ from nlp.evaluate import (
     labels_to_rows,
     macro_f1,
 )
+from nlp.intent import choose_intents
 from nlp.pipeline import MODELS, load_tagger
 from nlp.train.cleaning import clean_tweet, read_lines
 from nlp.train.first import Lesson, calibrate, prepare
@@ -63,12 +64,13 @@ class _Judged:
         self.gold_sentiment = examples.sentiment[own]
         self.gold_intents = examples.intents[own] > 0
         for learn, judge in KFold(10, shuffle=True, random_state=3).split(own):
-            sentiment, intents = calibrate(scores[learn], examples, own[learn])
+            sentiment, leans, intents = calibrate(scores[learn], examples, own[learn])
             self.sentiment[judge] = sentiment.probabilities(scores[judge, : len(SENTIMENTS)])
-            self.intents[judge] = intents.probabilities(scores[judge, len(SENTIMENTS) :], self.sentiment[judge])
+            leant = leans.apply(scores[judge, len(SENTIMENTS) :], self.sentiment[judge])
+            self.intents[judge] = intents.probabilities(leant)
             self.sentiment_unsure[judge] = sentiment.unsure(self.sentiment[judge])
             self.intents_unsure[judge] = intents.unsure(self.intents[judge])
-            self.chosen[judge] = labels_to_rows(intents.choose(self.intents[judge]), INTENTS)
+            self.chosen[judge] = labels_to_rows(choose_intents(self.intents[judge], intents.thresholds), INTENTS)
 
 
 def report_own(folder: Path) -> list[str]:
