@@ -12,7 +12,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from nlp.encoder import Encoder
+from nlp.encoder import open_encoder
 from nlp.model_files import ModelFileError, ModelFolder, open_model
 from nlp.topics import Vectors
 
@@ -24,7 +24,7 @@ class EncoderSpace:
     """Topics by the encoder of a model folder; loaded at the first text. Raises ModelFileError then."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        self._encoder = Encoder(folder)
+        self._encoder = open_encoder(folder)
         file = folder.checked(TOPIC_FILE, folder.section("files").get(TOPIC_FILE))
         self._mean, self._turn, self.join, self.merge = _read(file)
         self.name = f"{folder.described.get('name')}/{self._turn.shape[1]}"

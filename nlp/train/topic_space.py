@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.corpus.check import load_corpus
-from nlp.encoder import Encoder
+from nlp.encoder import open_encoder
 from nlp.model_files import DESCRIPTION, open_model
 from nlp.topic_space import TOPIC_FILE
 from nlp.topics import Vectors, find_dense
@@ -156,7 +156,7 @@ def main() -> None:
     unseen = texts.unseen()
     directions = np.linalg.svd(target[~unseen], full_matrices=False)[2][:DIRECTIONS].T
     target = unit(target @ directions)
-    vectors = Encoder(open_model(options.model)).encode(texts.texts)
+    vectors = open_encoder(open_model(options.model)).encode(texts.texts)
     mean, turn = learn_turn(vectors, target, ~unseen)
     points = unit((vectors - mean) @ turn)
     judged = [kind for kind, is_unseen in zip(texts.kinds, unseen, strict=True) if is_unseen]
