@@ -1,7 +1,7 @@
 """The screen of rules on labels: kept, tried, ordered, refused in words; hostile input; who may do what."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -51,13 +51,18 @@ class Office:
         assert answer.status_code == 200, answer.text[:500]
         return answer.text
 
-    def post(self, path: str, *, status: int = 303, fragment: bool = False, **fields: str) -> str:
-        answer = self.client.post(f"/settings/rules{path}", data=fields, headers=HTMX if fragment else {})
+    def post(
+        self, path: str, fields: Mapping[str, str] | None = None, *, status: int = 303, fragment: bool = False,
+        **more: str,
+    ) -> str:  # fmt: skip
+        answer = self.client.post(
+            f"/settings/rules{path}", data={**(fields or {}), **more}, headers=HTMX if fragment else {}
+        )
         assert answer.status_code == status, answer.text[:2000]
         return answer.text
 
     def add(self, **changes: str) -> int:
-        self.post("/new", **{**RULE, **changes})
+        self.post("/new", {**RULE, **changes})
         return self.rules()[-1].id
 
     def rules(self) -> list[TagRule]:
@@ -89,7 +94,7 @@ def test_a_rule_is_added_changed_and_deleted(office: Office) -> None:
     page = office.get()
     assert "bomba è un complimento" in page
     assert "Positivo" in page
-    office.post(f"/{rule_id}/edit", **{**RULE, "terms": "bomba, bombetta", "language": ""})
+    office.post(f"/{rule_id}/edit", {**RULE, "terms": "bomba, bombetta", "language": ""})
     (row,) = office.rules()
     assert (row.terms, row.language) == (["bomba", "bombetta"], None)
     office.post(f"/{rule_id}/switch")
@@ -128,7 +133,7 @@ def test_a_rule_that_cannot_hold_is_told_and_what_was_typed_stays(
     if "seconda" in changes.values():
         office.add()
     kept = len(office.rules())
-    page = office.post("/new", status=422, **{**RULE, **changes})
+    page = office.post("/new", {**RULE, **changes}, status=422)
     assert words in page
     assert "allarme" in page
     assert len(office.rules()) == kept
@@ -150,13 +155,13 @@ def test_a_text_is_tried_with_and_without_the_rules(office: Office) -> None:
 
 
 def test_a_draft_is_tried_before_it_is_saved(office: Office) -> None:
-    shown = office.post("/try", status=200, fragment=True, **RULE, text="una bomba")
+    shown = office.post("/try", RULE, status=200, fragment=True, text="una bomba")
     assert "bomba è un complimento" in shown
-    dry = office.post("/dry-run", status=200, fragment=True, **RULE)
+    dry = office.post("/dry-run", RULE, status=200, fragment=True)
     assert "<mark>bomba</mark>" in dry
     assert "Positivo" in dry
     assert office.rules() == []
-    refused = office.post("/dry-run", status=422, fragment=True, **{**RULE, "terms": ""})
+    refused = office.post("/dry-run", {**RULE, "terms": ""}, status=422, fragment=True)
     assert "non ha parole da cercare" in refused
 
 
@@ -190,7 +195,7 @@ def test_only_those_who_manage_may_change_rules(office: Office) -> None:
     assert "bomba è un complimento" in page
     assert "/settings/rules/new" not in page
     for path in ("/new", f"/{rule_id}/edit", f"/{rule_id}/delete", f"/{rule_id}/move", f"/{rule_id}/switch"):
-        office.post(path, status=403, **RULE)
+        office.post(path, RULE, status=403)
     office.post("/try", status=200, fragment=True, brand="borbotto", text="una bomba")
     assert len(office.rules()) == 1
 
