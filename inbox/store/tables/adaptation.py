@@ -23,9 +23,7 @@ class Adaptation(Base):
     __tablename__ = "adaptation"
     __table_args__ = (
         sa.UniqueConstraint("brand_id", "version"),
-        sa.Index(
-            "uq_adaptation_active", "brand_id", unique=True, sqlite_where=_IS_ACTIVE, postgresql_where=_IS_ACTIVE
-        ),
+        sa.Index("uq_adaptation_active", "brand_id", unique=True, sqlite_where=_IS_ACTIVE, postgresql_where=_IS_ACTIVE),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
