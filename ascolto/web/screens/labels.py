@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from ascolto.jobs.tag_steps import taggers
 from ascolto.web.conversations.labels import explain_task, read_task
 from ascolto.web.conversations.screen import After, Toast, answer, query_of, say, shared_context
 from ascolto.web.conversations.words import LABEL_WORDS, TASK_WORDS
@@ -76,7 +77,8 @@ def show_why(
         corrections = corrections_of(session, post.brand_id, post.id)
         rules = read_rulesets(session, [post.brand_id]) if tags.rules else None
         session.expunge_all()
-    tagger = RuledTagger(house.tagger, rules, post.brand_id) if rules else house.tagger
+    reader = taggers(house).of(post.brand_id)
+    tagger = RuledTagger(reader, rules, post.brand_id) if rules else reader
     # Outside the transaction: a model takes its time, the first time seconds.
     explanations = [] if post.deleted_at_source else explain_task(tagger, post, tags, task)
     context = {
@@ -89,7 +91,7 @@ def show_why(
         "label_words": LABEL_WORDS.get(task, {}),
         "query": query_of(request, user),
         "may_write": user.role in WRITERS,
-        "tagger_now": house.tagger.name,
+        "tagger_now": reader.name,
     }
     return render(request, "inbox/labels.html" if is_fragment(request) else "inbox/labels_page.html", context)
 
