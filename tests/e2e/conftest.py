@@ -115,7 +115,7 @@ def site(seeded: tuple[Path, World], tmp_path: Path) -> Iterator[Site]:
 @pytest.fixture
 def practice_site(seeded: tuple[Path, World], tmp_path: Path) -> Iterator[Site]:
     """A running site that publishes nothing, with time to undo."""
-    yield from _serve(seeded, tmp_path, publishing=Publishing.DRY_RUN, undo_seconds=30)
+    yield from _serve(seeded, tmp_path, publishing=Publishing.DRY_RUN, undo_seconds=120)
 
 
 def _serve(seeded: tuple[Path, World], folder: Path, **settings: object) -> Iterator[Site]:

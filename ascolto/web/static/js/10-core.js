@@ -82,7 +82,9 @@ new MutationObserver((changes) => {
 /* A request that never came through, or was answered by something before us, changes nothing on the screen. */
 function tellFailed(event) {
   const stream = $("#stream");
-  if (event.target.id !== "stream" && event.detail.ctx && stream) showToast(stream.dataset.failed, "bad");
+  if (event.target.id === "stream" || !event.detail.ctx || !stream) return;
+  isResolvingNext = false;
+  showToast(stream.dataset.failed, "bad");
 }
 document.addEventListener("htmx:error", tellFailed);
 document.addEventListener("htmx:before:response", (event) => {

@@ -36,7 +36,8 @@ document.addEventListener("htmx:before:history:restore", (event) => {
 /* After a conversation was swapped in: say where we are, move the focus, run the counter and the countdown. */
 document.addEventListener("htmx:after:swap", (event) => {
   const context = event.detail.ctx;
-  if (context.isElsewhere) isResolvingNext = false;
+  const isNext = isResolvingNext && /\/(resolve|reopen)(\?|$)/.test(context.request.action);
+  if (isNext) isResolvingNext = false;
   if (context.target?.id !== "thread" || context.isElsewhere) { startCountdowns(); return; }
   const id = /^\/c\/(\d+)(?:\?|$)/.exec(context.request.action)?.[1];
   const isOpening = context.request.method === "GET";
@@ -57,7 +58,7 @@ document.addEventListener("htmx:after:swap", (event) => {
     else if (!document.activeElement || document.activeElement === document.body) $("#messages")?.focus({ preventScroll: true });
     const last = $$("#messages .message").at(-1);
     if (/\/(reply|note)(\?|$)/.test(context.request.action)) last?.scrollIntoView({ block: "end" });
-    if (isResolvingNext) { isResolvingNext = false; openNext(); }
+    if (isNext && context.response.status < 400) openNext();
   }
 });
 
