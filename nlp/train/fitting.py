@@ -14,6 +14,7 @@ ONE_OF = ("sentiment", "emotion", "urgency")
 _THRESHOLDS = np.round(np.arange(0.14, 0.67, 0.02), 2)
 _PRIOR_COUNTS = 8.0  # pulls the F1 of a rare label towards a middling threshold
 _BIAS_COST = 0.004  # how dear it is to move the share of a label
+_WANTED_ACCURACY = 0.85  # of what is not unsure; more than of tier 0, which is right less often
 _MOST_TOXIC_UNSURE = 0.9  # a post is toxic or not with this probability, or the tagger is unsure
 
 
@@ -33,7 +34,7 @@ def fit_one_of(scores: NDArray[np.float32], gold: NDArray[np.int64]) -> OneOf:
     found = OneOf(round(float(np.exp(best[0])), 4), tuple(round(float(bias), 4) for bias in biases), 0.0)
     probabilities = found.probabilities(scores)
     right = probabilities.argmax(axis=1) == gold
-    return replace(found, threshold=abstention_threshold(probabilities.max(axis=1), right))
+    return replace(found, threshold=abstention_threshold(probabilities.max(axis=1), right, _WANTED_ACCURACY))
 
 
 def fit_any_of(scores: NDArray[np.float32], gold: NDArray[np.float64]) -> AnyOf:
@@ -49,7 +50,7 @@ def fit_any_of(scores: NDArray[np.float32], gold: NDArray[np.float64]) -> AnyOf:
     return replace(
         found,
         thresholds=tuple(best_threshold(probabilities[:, at], gold[:, at]) for at in range(gold.shape[1])),
-        floor=abstention_threshold(probabilities.max(axis=1), right),
+        floor=abstention_threshold(probabilities.max(axis=1), right, _WANTED_ACCURACY),
     )
 
 
