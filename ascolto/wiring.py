@@ -135,7 +135,8 @@ def tagger_of(settings: Settings, terms: "BrandTerms") -> "EmbeddedTagger | HubT
         return embedded
     from nlp.hub_tagger import HubTagger, read_hub_tasks
 
-    tasks = read_hub_tasks(settings.nlp_hub_models, device=settings.nlp_hub_device, label_file=settings.nlp_hub_labels)
+    label_file = Path(settings.nlp_hub_labels) if settings.nlp_hub_labels else None
+    tasks = read_hub_tasks(settings.nlp_hub_models, device=settings.nlp_hub_device, label_file=label_file)
     return HubTagger(embedded, tasks)
 
 

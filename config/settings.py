@@ -69,8 +69,8 @@ class Settings(BaseSettings):
         description="Sequence-classification models of transformers that answer in their tasks, by hub name or folder, "
         "separated by commas; NAME@it reads Italian only. Needs torch",
     )
-    nlp_hub_labels: Path | None = Field(
-        default=None, description="JSON file that maps labels of hub models to ours, where their names do not tell"
+    nlp_hub_labels: str = Field(
+        default="", description="JSON file that maps labels of hub models to ours, where their names do not tell"
     )
     nlp_hub_device: str = Field(default="auto", description="Where hub models run: auto, cpu, cuda or mps")
     network_timeout_seconds: float = Field(default=20.0, gt=0, description="Time-out of every call to a network")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nlp.model_files import ModelFileError, ModelFolder, open_model
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 MAX_CHARS = 2_000  # far more than the tokens the encoder reads; keeps a text of megabytes cheap
 _ROUND_TO = 2  # tokens; the length of a text is padded to a multiple of it
@@ -73,16 +73,24 @@ class Encoder:
         self._parts()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(n, width) float32; each row depends on its own text alone. Raises EncoderError where a run fails."""
+        """(n, width) float32; each row depends on its own text alone. Raises EncoderError where a run fails.
+
+        A text of more tokens than the encoder reads at once is read at its beginning and at its end, where the
+        verdict stands; its vector is their mean.
+        """
         session, tokenizer = self._parts()
-        tokens = [tokenizer.encode(self._prefix + normalise(text)).ids for text in texts]
-        vectors: NDArray[np.float32] | None = None
-        for length, rows in _by_length(tokens):
-            found = _run(session, [tokens[row] for row in rows], length)
-            if vectors is None:
-                vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
-            vectors[rows] = found
-        return np.zeros((0, 0), dtype=np.float32) if vectors is None else vectors
+        tokens: list[list[int]] = []
+        ends: dict[int, list[int]] = {}
+        for row, text in enumerate(texts):
+            found = tokenizer.encode(self._prefix + normalise(text))
+            tokens.append(found.ids)
+            if found.overflowing:
+                ends[row] = found.ids[:1] + _tail(found)[-(self._max_tokens - 1) :]
+        vectors = _encode(session, tokens)
+        if ends:
+            rows = list(ends)
+            vectors[rows] = (vectors[rows] + _encode(session, list(ends.values()))) / 2
+        return vectors
 
     def _parts(self) -> "tuple[_Session, Tokenizer]":
         if self._loaded is None:
@@ -143,6 +151,22 @@ def _open_session(file: Path) -> _Session:
     except Exception as error:  # the library's errors share no narrower class
         raise ModelFileError(f"cannot use the model file {file.name} in {file.parent}: {error}") from error
     return session
+
+
+def _tail(found: "Encoding") -> list[int]:
+    """All inner tokens of a text in order, and the closing mark."""
+    inner = [token for part in (found, *found.overflowing) for token in part.ids[1:-1]]
+    return [*inner, found.ids[-1]]
+
+
+def _encode(session: _Session, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+    vectors: NDArray[np.float32] | None = None
+    for length, rows in _by_length(tokens):
+        found = _run(session, [tokens[row] for row in rows], length)
+        if vectors is None:
+            vectors = np.zeros((len(tokens), found.shape[1]), dtype=np.float32)
+        vectors[rows] = found
+    return np.zeros((0, 0), dtype=np.float32) if vectors is None else vectors
 
 
 def _by_length(tokens: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:

@@ -36,7 +36,7 @@ from nlp.tiers import EncoderTier, NgramTier, Tier
 
 TIER_1 = "encoder-v1"
 TIER_0 = "ngrams-v1"
-DEFAULT_MODEL = TIER_1 if (MODELS / TIER_1).is_dir() else TIER_0
+DEFAULT_MODEL = TIER_1
 _FOREIGN = "en"  # heads for texts in a language without heads of its own, where the model has English
 _CHARACTERS_KEPT = 20_000
 _UNENCODABLE = re.compile("[\x00\ud800-\udfff]")  # a blank for each keeps the offsets

@@ -96,10 +96,15 @@ def test_the_graph_computes_what_a_transformer_computes(folder: Path) -> None:
     assert session is encoder._parts()[0]
 
 
-def test_long_texts_are_cut_to_the_tokens_the_encoder_reads(folder: Path) -> None:
+def test_long_texts_are_read_at_their_beginning_and_end(folder: Path) -> None:
     encoder = Encoder(open_model(folder))
     words = "grazie treno " * MAX_TOKENS
-    np.testing.assert_array_equal(encoder.encode([words])[0], encoder.encode([words + "pessimo"])[0])
+    whole = encoder.encode([words])[0]
+    assert not np.array_equal(whole, encoder.encode([words + "pessimo"])[0]), "the end counts"
+    assert not np.array_equal(whole, encoder.encode(["pessimo " + words])[0]), "and the beginning"
+    middle = words + words + "pessimo " + words + words
+    np.testing.assert_array_equal(encoder.encode([words * 4])[0], encoder.encode([middle])[0])
+    np.testing.assert_array_equal(encoder.encode(["grazie", words])[1], whole)
     assert not np.array_equal(encoder.encode(["grazie"])[0], encoder.encode(["grazie pessimo"])[0])
 
 
