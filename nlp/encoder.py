@@ -103,7 +103,7 @@ class Encoder:
         sums = self._folder.section("files")
         tokenizer_file = self._folder.checked("tokenizer.json", sums.get("tokenizer.json"))
         graph_file = self._folder.checked("encoder.onnx", sums.get("encoder.onnx"))
-        return _open_session(graph_file), _open_tokenizer(tokenizer_file, self._max_tokens)
+        return _open_session(graph_file), open_tokenizer(tokenizer_file, self._max_tokens)
 
 
 @lru_cache(maxsize=2)
@@ -123,7 +123,8 @@ def _whole_number(folder: ModelFolder, name: str) -> int:
     return found
 
 
-def _open_tokenizer(file: Path, max_tokens: int) -> "Tokenizer":
+def open_tokenizer(file: Path, max_tokens: int) -> "Tokenizer":
+    """Read a tokeniser that cuts texts at `max_tokens`; raises ModelFileError naming the file."""
     from tokenizers import Tokenizer
 
     try:

@@ -209,19 +209,21 @@ def test_a_stream_refused_at_first_is_tried_again(site: Site, desk: Desk) -> Non
     page = desk.open(site, None, "/login")
     page.context.add_cookies([{"name": "sid", "value": site.token_of(site.world.anna_id), "url": site.url}])
     tried: list[str] = []
+    is_back: list[bool] = []  # the line comes back only once the bar was seen
 
-    def refuse_once(route: Route) -> None:
+    def refuse_at_first(route: Route) -> None:
         tried.append(route.request.url)
-        if len(tried) < 3:
-            route.abort() if len(tried) == 1 else route.fulfill(status=502, body="Bad gateway")
-        else:
+        if is_back:
             route.continue_()
+        else:
+            route.abort() if len(tried) == 1 else route.fulfill(status=502, body="Bad gateway")
 
-    page.route("**/events", refuse_once)
+    page.route("**/events", refuse_at_first)
     page.goto(site.url + "/inbox")
     expect(page.locator("#offline")).to_contain_text("Connessione persa")
+    is_back.append(True)
     wait_live(page)
     expect(page.locator("#offline")).to_be_hidden()
     arrived = new_conversation(site, "Ora si sente")
     expect(page.locator(f"#card-{arrived}")).to_be_visible()
-    assert len(tried) == 3
+    assert len(tried) >= 2

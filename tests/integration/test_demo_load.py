@@ -92,7 +92,7 @@ def test_dashboard_shows_the_crisis_and_the_outage(demo: Loaded) -> None:
     volumes = [day.posts for day in overview.days]
     assert max(volumes) > 3 * sorted(volumes)[len(volumes) // 2]
     weeks = [day.week.value for day in overview.days if day.week.value is not None]
-    assert min(weeks) < -40
+    assert min(weeks) < -30
     assert min(weeks) < weeks[0] - 15
     assert [unknown.count for unknown in overview.unknown if unknown.kind == "silent"] == [2]
     assert overview.response.p50_minutes is not None
