@@ -24,6 +24,7 @@ class Trend(StrEnum):
     RISING = "rising"
     FALLING = "falling"
     STEADY = "steady"
+    UNKNOWN = "unknown"  # nothing was heard in the period before: there is nothing to compare with
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,14 @@ def read_topics(session: Session, brand: Brand, *, days: int, now: datetime, mos
     for example in queries.list_examples(session, [topic.id for topic in told], earlier, until):
         examples[example.topic_id].append(example)
     unplaced, total = queries.count_unplaced(session, brand.id, since, until)
+    total_before = queries.count_unplaced(session, brand.id, earlier, since)[1]
     return TopicOverview(
         rows=tuple(
             TopicRow(
                 topic=topic,
                 posts=_total(now_counts, topic),
                 posts_before=_total(before, topic),
-                trend=trend_of(_total(now_counts, topic), _total(before, topic)),
+                trend=trend_of(_total(now_counts, topic), _total(before, topic)) if total_before else Trend.UNKNOWN,
                 net=net_sentiment(now_counts.get(topic.id, {})),
                 negative=now_counts.get(topic.id, {}).get("negative", 0),
                 examples=tuple(examples[topic.id]),

@@ -175,3 +175,6 @@ def test_the_overview_tells_trend_examples_and_what_is_in_no_topic(store: Store)
     assert len(rising.examples) == 3
     assert all("rimborso" in example.text for example in rising.examples)
     assert (overview.unplaced, overview.told) == (1, 10)
+    with store.read() as session:
+        longer = read_topics(session, session.get_one(Brand, brand_id), days=28, now=NOW)
+    assert {row.trend for row in longer.rows} == {Trend.UNKNOWN}, "nothing was heard in the four weeks before"

@@ -13,6 +13,7 @@ TREND_WORDS = {
     Trend.RISING: N_("more than before"),
     Trend.FALLING: N_("fewer than before"),
     Trend.STEADY: N_("no change that can be told from chance"),
+    Trend.UNKNOWN: N_("nothing heard before to compare with"),
 }
 
 
