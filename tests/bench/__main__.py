@@ -17,6 +17,7 @@ import psutil
 
 from inbox.store.engine import Store
 from inbox.store.migrate import upgrade
+from nlp.pipeline import TIER_0, TIER_1
 from tests.bench import bench_inbox, bench_ingest, bench_peer, bench_processes, bench_tag, bench_topics
 from tests.databases import postgres_database, postgres_server
 
@@ -49,13 +50,18 @@ def main() -> int:
         file = folder / "corpus.jsonl"
         _write_posts(file, posts)
         with _sqlite(folder / "ingest") as store:
-            sections[f"Ingest, SQLite ({posts:,} posts)"] = bench_ingest.run(store, posts)
+            title = f"Ingest, SQLite, labels by the n-gram heads ({posts:,} posts)"
+            sections[title] = bench_ingest.run(store, posts, model=TIER_0)
+        with _sqlite(folder / "ingest-encoder") as store:
+            title = f"Ingest, SQLite, labels by the encoder, as it comes ({posts // 5:,} posts)"
+            sections[title] = bench_ingest.run(store, posts // 5, model=TIER_1)
         with _postgres() as store:
-            sections[f"Ingest, PostgreSQL ({posts:,} posts)"] = bench_ingest.run(store, posts)
+            title = f"Ingest, PostgreSQL, labels by the n-gram heads ({posts:,} posts)"
+            sections[title] = bench_ingest.run(store, posts, model=TIER_0)
         sections[f"The peer: Obsei 1.1.1, no classifier ({posts:,} posts of the same size)"] = bench_peer.run(
             file, posts, _made(folder / "peer")
         )
-        sections["Tagger, one core"] = bench_tag.run()
+        sections["Tagger by tier, one core (quality: docs/models.md)"] = bench_tag.run()
         sections[f"`ascolto tag`, whole process ({posts:,} posts)"] = bench_processes.run_tag(
             file, posts, _made(folder / "tag")
         )

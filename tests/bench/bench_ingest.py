@@ -52,10 +52,12 @@ class Stopwatch:
         self.cpu[name] += time.process_time() - cpu
 
 
-def run(store: Store, n: int) -> dict[str, float]:
+def run(store: Store, n: int, *, model: str) -> dict[str, float]:
     """Take n posts all the way in pages of 500, a transaction for each step; then poll the same pages again."""
     source_id = _prepare(store)
-    tagger = load_tagger(terms=BrandTerms(brands={"Lumea": ["Lumea Telecom"]}, competitors=["Nubifon", "Telamar"]))
+    tagger = load_tagger(
+        model=model, terms=BrandTerms(brands={"Lumea": ["Lumea Telecom"]}, competitors=["Nubifon", "Telamar"])
+    )
     # What a process loads when first needed is loaded once in its life, not once in so many posts.
     tagger.tag([post.text for post in load_corpus()][:500])
     pages = list(_pages(n))

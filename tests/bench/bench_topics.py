@@ -77,13 +77,13 @@ def run(store: Store, n: int) -> dict[str, float]:
         peak = max(peak, psutil.Process().memory_info().rss)
     with store.read() as session:
         found = len(list_topics(session, brand_id))
-        placed = session.scalar(sa.select(sa.func.count()).where(PostTopic.topic_id.is_not(None))) or 0
+        inside = session.scalar(sa.select(sa.func.count()).where(PostTopic.topic_id.is_not(None))) or 0
     return {
         "posts": places,
         "posts per second": places / spent,
         "memory grew by, MB": (peak - memory) / 1e6,
         "topics found": found,
-        "posts in a topic, of the two thirds that have a matter, %": 100 * placed / (2 * n / 3),
+        "posts in a topic, of the two thirds that have a matter, %": 100 * inside / (2 * n / 3),
     }
 
 
