@@ -151,12 +151,6 @@ def find_same(centres: Mapping[int, Centre], *, merge: float) -> list[tuple[int,
     return pairs
 
 
-def choose_examples(points: Vectors, centre: Centre, count: int = 3) -> list[int]:
-    """Give the positions of the posts that say best what a topic is about, nearest its mean first."""
-    order = np.argsort(-(points @ centre.vector), kind="stable")
-    return [int(place) for place in order[:count]]
-
-
 @dataclass(frozen=True, slots=True)
 class Background:
     """What a brand's complaints and questions of a language talk of at large: in how many of them a term stands.

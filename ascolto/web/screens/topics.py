@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.datastructures import URL
 
 from ascolto.web.deps import HouseOf, Manager, ReadSession, SignedIn, WriteScope
 from ascolto.web.screens.dashboard import DEFAULT_RANGE, RANGES
@@ -72,5 +71,5 @@ def mute(
 
 def _back(request: Request) -> RedirectResponse:
     # Only the query of the address is taken over, so that nobody is led elsewhere.
-    query = URL(str(request.url)).query
+    query = request.url.query
     return RedirectResponse(f"/dashboard/topics{f'?{query}' if query else ''}", status_code=303)

@@ -10,8 +10,6 @@ from nlp.topics import (
     Centre,
     Vectors,
     assign,
-    centre_of,
-    choose_examples,
     find_dense,
     find_same,
     move,
@@ -81,11 +79,6 @@ def test_every_post_stands_in_one_place_at_most(count: int, seed: int) -> None:
 def test_topics_that_became_one_keep_the_older_id() -> None:
     centres = {7: Centre(unit(1, 0), 9), 3: Centre(unit(1, 0.05), 2), 9: Centre(unit(0, 1), 5)}
     assert find_same(centres, merge=0.9) == [(3, 7)]
-
-
-def test_examples_are_the_nearest_first() -> None:
-    points = np.stack([unit(0, 1), unit(1, 0.2), unit(1, 0)])
-    assert choose_examples(points, centre_of(np.stack([unit(1, 0)])), 2) == [2, 1]
 
 
 NAMED = {
